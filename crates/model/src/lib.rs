@@ -1,0 +1,25 @@
+//! The nouns of Redress: what a finding, a resource, a job, an outcome and a record are.
+//!
+//! Pure data with parsing and serialization. No I/O and no SDK, so every other crate can share it. Ids are parsed once, at the edge, and
+//! are trusted afterwards.
+
+pub mod control;
+pub mod event;
+pub mod finding;
+pub mod ids;
+pub mod job;
+pub mod known;
+pub mod mode;
+pub mod outcome;
+pub mod record;
+pub mod resource;
+
+pub use control::{Class, Label, Scope, Severity, Standard};
+pub use event::{Envelope, Trigger};
+pub use finding::{Finding, Rejection};
+pub use ids::{AccountId, Arn, ControlId, ParseError, Partition, Region, RunId};
+pub use job::{Intent, Job};
+pub use mode::{Mode, Modes};
+pub use outcome::{Outcome, Workflow};
+pub use record::{Digest, Record};
+pub use resource::Resource;

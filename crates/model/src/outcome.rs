@@ -1,0 +1,228 @@
+//! How a run ended, and what that means for the finding: the one place where outcomes become workflow statuses and notes.
+
+use serde::{Deserialize, Serialize};
+
+/// How a run ended. What the product is meant to say is an outcome; errors are for what went wrong on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The resource does not exist (any more).
+    Absent,
+    /// The live resource satisfies the control; nothing was changed.
+    Compliant,
+    /// What would be done, in a mode that changes nothing.
+    Planned {
+        /// The changes, a line each.
+        changes: Vec<String>,
+    },
+    /// A guard stopped the change.
+    Held {
+        /// Which guard, and why.
+        why: String,
+    },
+    /// The control will not change this without a person's consent.
+    NeedsApproval {
+        /// What makes it delicate.
+        why: String,
+        /// The changes that would be made.
+        changes: Vec<String>,
+    },
+    /// Only a person can do it.
+    NeedsPerson {
+        /// The exact steps.
+        steps: String,
+    },
+    /// The resource is busy; the next run goes on.
+    InProgress {
+        /// What is waited for.
+        why: String,
+    },
+    /// Changed, read again, and found good.
+    Remediated {
+        /// The changes, a line each.
+        changes: Vec<String>,
+    },
+    /// A recorded change was taken back, read again, and found as it was before.
+    Undone {
+        /// The changes, a line each.
+        changes: Vec<String>,
+    },
+    /// Changed, found wanting, and put back as it was.
+    PutBack {
+        /// What was wrong.
+        why: String,
+    },
+    /// It did not work; nothing is claimed.
+    Failed {
+        /// The error, with the missing action or role where that is the cause.
+        why: String,
+    },
+}
+
+/// The workflow status of a Security Hub finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Workflow {
+    /// Needs a look.
+    New,
+    /// Somebody was told.
+    Notified,
+    /// Verified as good.
+    Resolved,
+    /// Not to be looked at.
+    Suppressed,
+}
+
+impl Workflow {
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "NEW",
+            Self::Notified => "NOTIFIED",
+            Self::Resolved => "RESOLVED",
+            Self::Suppressed => "SUPPRESSED",
+        }
+    }
+}
+
+impl Outcome {
+    /// What becomes of the finding. `None` leaves its status alone.
+    ///
+    /// RESOLVED is said only of what was read and found good: Security Hub does not reopen a finding that merely stays FAILED, so a
+    /// premature RESOLVED would hide it for ever. A plan leaves NEW as it is: the finding is still to be fixed, and is, at its next
+    /// evaluation, once the mode is `auto`.
+    pub fn workflow(&self) -> Option<Workflow> {
+        match self {
+            Self::Compliant | Self::Remediated { .. } => Some(Workflow::Resolved),
+            Self::Absent
+            | Self::Held { .. }
+            | Self::NeedsApproval { .. }
+            | Self::NeedsPerson { .. }
+            | Self::Undone { .. }
+            | Self::PutBack { .. }
+            | Self::Failed { .. } => Some(Workflow::Notified),
+            Self::Planned { .. } | Self::InProgress { .. } => None,
+        }
+    }
+
+    /// One word for tables, metrics and fields.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Compliant => "compliant",
+            Self::Planned { .. } => "planned",
+            Self::Held { .. } => "held",
+            Self::NeedsApproval { .. } => "needs-approval",
+            Self::NeedsPerson { .. } => "needs-person",
+            Self::InProgress { .. } => "in-progress",
+            Self::Remediated { .. } => "remediated",
+            Self::Undone { .. } => "undone",
+            Self::PutBack { .. } => "put-back",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Whether a person should hear of it.
+    pub fn wants_a_person(&self) -> bool {
+        match self {
+            Self::Held { .. } | Self::NeedsApproval { .. } | Self::NeedsPerson { .. } | Self::PutBack { .. } | Self::Failed { .. } => true,
+            Self::Absent
+            | Self::Compliant
+            | Self::Planned { .. }
+            | Self::InProgress { .. }
+            | Self::Remediated { .. }
+            | Self::Undone { .. } => false,
+        }
+    }
+
+    /// The sentence that people read.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Absent => "the resource does not exist; Security Hub archives the finding by itself".into(),
+            Self::Compliant => "the live resource satisfies the control; nothing was changed".into(),
+            Self::Planned { changes } => format!("would change: {}", changes.join("; ")),
+            Self::Held { why } => format!("held: {why}"),
+            Self::NeedsApproval { why, changes } => {
+                format!("needs approval ({why}); select the finding and choose Redress: remediate to change: {}", changes.join("; "))
+            }
+            Self::NeedsPerson { steps } => format!("needs a person: {steps}"),
+            Self::InProgress { why } => format!("in progress: {why}"),
+            Self::Remediated { changes } => format!("changed and verified: {}", changes.join("; ")),
+            Self::Undone { changes } => format!("undone and verified: {}", changes.join("; ")),
+            Self::PutBack { why } => format!("put back as it was: {why}"),
+            Self::Failed { why } => format!("failed: {why}"),
+        }
+    }
+}
+
+/// The most characters that Security Hub takes in a note.
+pub const NOTE_LIMIT: usize = 512;
+
+/// The note on the finding: the sentence and the run, cut to what Security Hub takes.
+///
+/// See <https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_NoteUpdate.html>.
+pub fn note(outcome: &Outcome, run: crate::RunId) -> String {
+    let tail = format!(" [run {run}]");
+    let room = NOTE_LIMIT - "Redress: ".len() - tail.len();
+    let sentence = outcome.sentence();
+    let fits = sentence.chars().count() <= room;
+    let body: String = if fits { sentence } else { sentence.chars().take(room - 3).chain("...".chars()).collect() };
+    format!("Redress: {body}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RunId;
+
+    fn all() -> Vec<Outcome> {
+        let (why, steps, changes) = (String::from("w"), String::from("s"), vec![String::from("c")]);
+        vec![
+            Outcome::Absent,
+            Outcome::Compliant,
+            Outcome::Planned { changes: changes.clone() },
+            Outcome::Held { why: why.clone() },
+            Outcome::NeedsApproval { why: why.clone(), changes: changes.clone() },
+            Outcome::NeedsPerson { steps },
+            Outcome::InProgress { why: why.clone() },
+            Outcome::Remediated { changes: changes.clone() },
+            Outcome::Undone { changes },
+            Outcome::PutBack { why: why.clone() },
+            Outcome::Failed { why },
+        ]
+    }
+
+    #[test]
+    fn only_what_was_read_and_found_good_is_resolved() {
+        let resolved: Vec<_> = all().iter().filter(|o| o.workflow() == Some(Workflow::Resolved)).map(Outcome::word).collect();
+        assert_eq!(resolved, ["compliant", "remediated"]);
+    }
+
+    #[test]
+    fn nothing_is_suppressed_on_our_own() {
+        assert!(all().iter().all(|o| o.workflow() != Some(Workflow::Suppressed)));
+    }
+
+    #[test]
+    fn notify_only_is_notified_never_resolved() {
+        assert_eq!(Outcome::NeedsPerson { steps: "x".into() }.workflow(), Some(Workflow::Notified));
+    }
+
+    #[test]
+    fn a_note_fits_and_names_its_run() {
+        let run = RunId::new(jiff::Timestamp::UNIX_EPOCH, [1; 10]);
+        for why in ["short".to_owned(), "ä".repeat(600), "x".repeat(5000)] {
+            let note = note(&Outcome::Held { why }, run);
+            assert!(note.chars().count() <= NOTE_LIMIT);
+            assert!(note.ends_with(&format!("[run {run}]")));
+        }
+    }
+
+    #[test]
+    fn outcomes_survive_serialization() {
+        for outcome in all() {
+            let text = serde_json::to_string(&outcome).unwrap();
+            assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), outcome);
+        }
+    }
+}

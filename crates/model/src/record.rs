@@ -1,0 +1,63 @@
+//! What is remembered of a run.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{ControlId, Intent, Mode, Outcome, Resource, RunId, job::FindingKey};
+
+/// A SHA-256 sum in lower-case hexadecimal: the name of what it is the sum of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// The sum of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(hex::encode(Sha256::digest(bytes)))
+    }
+
+    /// The hexadecimal text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The record of one run on one resource: what was wanted, found, done and said. Controls that look at the same setting of the same
+/// resource share a run, so that the setting is written once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The run.
+    pub run: RunId,
+    /// The controls.
+    pub controls: Vec<ControlId>,
+    /// The clauses of standards that the controls satisfy.
+    pub clauses: Vec<String>,
+    /// Who wanted it.
+    pub intent: Intent,
+    /// How far the controls could go.
+    pub mode: Mode,
+    /// The resource.
+    pub resource: Resource,
+    /// The findings that were answered.
+    pub findings: Vec<FindingKey>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The saved image of before and after, where something was to be changed.
+    pub image: Option<Digest>,
+    /// The value that was left behind, as read at verification: an undo goes on only where the live value is still this.
+    pub left: Option<serde_json::Value>,
+    /// Every AWS action taken on the resource, in order.
+    pub calls: Vec<String>,
+    /// When it started.
+    pub started: jiff::Timestamp,
+    /// When it ended.
+    pub ended: jiff::Timestamp,
+}

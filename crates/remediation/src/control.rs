@@ -1,0 +1,92 @@
+//! A control: an opinion about a setting.
+
+use redress_model::{Class, Label, Resource, Scope, Severity};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Error, FactsOf, Setting, ValueOf};
+
+/// What is said about a control.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// Security Hub's control id: the key of everything.
+    pub id: &'static str,
+    /// The good state, in a sentence.
+    pub title: &'static str,
+    /// Security Hub's severity.
+    pub severity: Severity,
+    /// How far it may go on its own.
+    pub class: Class,
+    /// Where its resource lives.
+    pub scope: Scope,
+    /// The ASFF resource types of its findings.
+    pub resources: &'static [&'static str],
+    /// The clauses of standards that it satisfies.
+    pub labels: &'static [Label],
+}
+
+impl Spec {
+    /// AWS's page on the control.
+    pub fn link(&self) -> String {
+        let (service, number) = self.id.split_once('.').unwrap_or((self.id, ""));
+        let service = service.to_ascii_lowercase();
+        format!("https://docs.aws.amazon.com/securityhub/latest/userguide/{service}-controls.html#{service}-{number}")
+    }
+}
+
+/// What a control wants of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Want<V> {
+    /// It is good as it is.
+    Keep,
+    /// It should be this.
+    Set(V),
+    /// It cannot be changed now.
+    Wait(String),
+    /// It should be this, but a person must consent.
+    Ask {
+        /// What it should be.
+        to: V,
+        /// What makes it delicate.
+        why: String,
+    },
+    /// Only a person can do it.
+    Tell(String),
+}
+
+impl<V> Want<V> {
+    /// The same about another type.
+    pub fn map<U>(self, f: impl FnOnce(V) -> U) -> Want<U> {
+        match self {
+            Self::Keep => Want::Keep,
+            Self::Set(value) => Want::Set(f(value)),
+            Self::Wait(why) => Want::Wait(why),
+            Self::Ask { to, why } => Want::Ask { to: f(to), why },
+            Self::Tell(steps) => Want::Tell(steps),
+        }
+    }
+}
+
+/// A setting found from a resource, or why it cannot be.
+pub type Located<S> = std::result::Result<S, Error>;
+
+/// An opinion about a setting.
+pub trait Control: 'static {
+    /// What is said about it.
+    const SPEC: Spec;
+    /// What it is about.
+    type Setting: Setting;
+    /// What people may adjust.
+    type Params: Default + DeserializeOwned + Serialize + JsonSchema + Send + Sync;
+
+    /// The setting of the resource that a finding names.
+    ///
+    /// # Errors
+    /// When the resource's id is not of the kind that the control is about.
+    fn locate(resource: &Resource, params: &Self::Params) -> Located<Self::Setting>;
+
+    /// What should be, given what is. Pure.
+    fn want(value: &ValueOf<Self>, facts: &FactsOf<Self>, params: &Self::Params) -> Want<ValueOf<Self>>
+    where
+        Self: Sized;
+}

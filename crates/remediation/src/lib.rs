@@ -1,0 +1,38 @@
+//! The core: settings, controls, and the engine that does everything else once.
+//!
+//! - A [`Setting`] is a value in an account that can be read and written back. Settings are the only code that may change an account.
+//! - A [`Control`] is an opinion about a setting: one pure function from what is there to what is wanted.
+//! - The [`Engine`] derives the rest for all of them: detection, dry run, backup, the change, its verification, putting back, undo.
+//!
+//! Between them, types are erased: an [`Entry`] is a control as a table of functions over JSON, so the engine is compiled once and what is
+//! saved is literally what is put back. The way of a change is a sentence whose order is the only one that compiles:
+//! [`Plan::clear`] -> [`Cleared::save`] -> [`Saved::apply`] -> [`Applied::verify`].
+//!
+//! Two things differ from the plainest form of that idea. Controls that look at the same setting of the same resource are folded into one
+//! run, so that a setting which can only be replaced as a whole is written once. And the traits of ledger, vault, hub and post live in
+//! `redress-aws`, because arrows between crates point down.
+
+mod action;
+mod control;
+mod diff;
+mod engine;
+mod entry;
+pub mod guards;
+mod image;
+mod plan;
+mod setting;
+
+pub use action::{Action, Condition};
+pub use control::{Control, Located, Spec, Want};
+pub use diff::changes;
+pub use engine::{Attempt, Engine, Finished, Rim, Work};
+pub use entry::{Entry, Reading};
+pub use image::Image;
+pub use plan::{Applied, Applying, Cleared, Plan, Saved};
+pub use redress_aws::{Account, Error, Kind, Result};
+pub use setting::{Setting, Undo};
+
+/// A setting's value, seen from a control.
+pub type ValueOf<C> = <<C as Control>::Setting as Setting>::Value;
+/// A setting's facts, seen from a control.
+pub type FactsOf<C> = <<C as Control>::Setting as Setting>::Facts;

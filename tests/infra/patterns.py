@@ -1,0 +1,42 @@
+"""Which rules an event reaches, by EventBridge's matching."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from ministack.services import eventbridge
+
+from stack import ROOT, Stack, Template
+
+EVENTS = ROOT / "events"
+
+# The fixtures of each folder, and the rules which they reach.
+REACHES = {
+    "securityhub": {"ImportedFindingsRule"},
+    "securityhub-standards": {"ImportedFindingsRule"},
+    "custom-action": {"RequestedActionsRule"},
+    "ignored": set(),
+}
+
+
+def matches(pattern: Template, event: Template) -> bool:
+    """What EventBridge's TestEventPattern answers."""
+    request = {"EventPattern": json.dumps(pattern), "Event": json.dumps(event)}
+    status, _, body = eventbridge._test_event_pattern(request)
+    answer = json.loads(body)
+    if status != 200:
+        raise ValueError(f"{answer} for {request['EventPattern']}")
+    return answer["Result"]
+
+
+def reached(stack: Stack, event: Template) -> set[str]:
+    return {name for name, rule in stack.of_type("AWS::Events::Rule") if matches(rule["EventPattern"], event)}
+
+
+@cache
+def event(path: Path) -> Template:
+    return json.loads(path.read_text())
+
+
+def fixtures() -> list[Path]:
+    return sorted(path for folder in REACHES for path in (EVENTS / folder).glob("*.json"))

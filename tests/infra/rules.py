@@ -1,0 +1,481 @@
+"""The house rules. Each is named after what holds, and yields a sentence for every place where it does not."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import patterns
+from policies import as_list, documents, statements
+from stack import ACCOUNT, PARAMETERS, Stack, arn_of
+
+Rule = Callable[[Stack], Iterator[str]]
+
+TWO_WEEKS = 14 * 24 * 3600
+
+# Where `Allow` may say `Resource: "*"`, and why.
+EVERY_RESOURCE = {
+    "RouterRole.Trace": "X-Ray has no resources to name",
+    "RemediatorRole.Trace": "X-Ray has no resources to name",
+    "Key.AccountDecidesByIam": "in a key policy it means this key",
+    "Key.EventsSendToQueues": "in a key policy it means this key",
+    "Key.AlarmsPublish": "in a key policy it means this key",
+    "Key.LogGroupsOfThisStack": "in a key policy it means this key",
+}
+# Where `Allow` may use a wildcard in an action, and why.
+EVERY_ACTION = {
+    "Key.AccountDecidesByIam": "AWS's way to leave a key to IAM policies, without which it can become unmanageable",
+}
+# A member role could make itself, or somebody else, an administrator by these, or destroy what cannot be restored.
+NEVER_IN_MEMBER_ACCOUNTS = {
+    "cloudtrail:DeleteTrail",
+    "cloudtrail:StopLogging",
+    "ec2:TerminateInstances",
+    "iam:AddUserToGroup",
+    "iam:CreateAccessKey",
+    "iam:CreateLoginProfile",
+    "iam:CreatePolicyVersion",
+    "iam:CreateUser",
+    "iam:PassRole",
+    "iam:PutGroupPolicy",
+    "iam:PutRolePolicy",
+    "iam:PutUserPolicy",
+    "iam:SetDefaultPolicyVersion",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateLoginProfile",
+    "kms:DisableKey",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "rds:DeleteDBCluster",
+    "rds:DeleteDBInstance",
+    "s3:DeleteBucket",
+    "s3:DeleteObject",
+    "sts:AssumeRole",
+}
+ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess", "PowerUserAccess")
+METRICS = {"Outcomes", "SuspiciousFindings"}
+
+
+# ------------------------------------------------------------------ delivery
+
+
+def every_consumed_queue_has_dead_letters(stack: Stack) -> Iterator[str]:
+    queues = dict(stack.of_type("AWS::SQS::Queue"))
+    for mapping, properties in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        source = stack.named_by(properties["EventSourceArn"], "AWS::SQS::Queue")
+        if source is None:
+            yield f"{mapping} reads a queue that is not of this stack"
+            continue
+        target = queues[source].get("RedrivePolicy", {}).get("deadLetterTargetArn", "")
+        dead_letters = queues.get(stack.named_by(target, "AWS::SQS::Queue"))
+        if dead_letters is None:
+            yield f"{source} has no dead-letter queue"
+        elif queues[source].get("FifoQueue") != dead_letters.get("FifoQueue"):
+            yield f"{source} and its dead-letter queue are not of one kind"
+
+
+def every_rule_target_has_dead_letters_and_retries(stack: Stack) -> Iterator[str]:
+    for rule, properties in stack.of_type("AWS::Events::Rule"):
+        for target in properties["Targets"]:
+            dead_letters = target.get("DeadLetterConfig", {}).get("Arn", "")
+            if not stack.named_by(dead_letters, "AWS::SQS::Queue"):
+                yield f"{rule} loses events that its target {target['Id']} refuses"
+            if not target.get("RetryPolicy", {}).get("MaximumRetryAttempts"):
+                yield f"{rule} does not retry its target {target['Id']}"
+
+
+def dead_letters_are_kept_for_two_weeks(stack: Stack) -> Iterator[str]:
+    queues = dict(stack.of_type("AWS::SQS::Queue"))
+    for name in sorted(_dead_letter_queues(stack)):
+        if queues[name].get("MessageRetentionPeriod") != TWO_WEEKS:
+            yield f"{name} keeps its messages for less than two weeks"
+
+
+def dead_letters_raise_an_alarm(stack: Stack) -> Iterator[str]:
+    watched = {
+        dimension["Value"]
+        for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        for dimension in alarm["Dimensions"]
+    }
+    for name in sorted(_dead_letter_queues(stack) - watched):
+        yield f"{name} fills in silence"
+
+
+def visibility_is_at_least_six_times_the_timeout(stack: Stack) -> Iterator[str]:
+    queues = dict(stack.of_type("AWS::SQS::Queue"))
+    for source, function in _consumers(stack):
+        needed = 6 * function["Timeout"]
+        if (visible := queues[source].get("VisibilityTimeout", 30)) < needed:
+            yield f"{source} shows its messages again after {visible} s, not {needed}"
+
+
+def consumers_report_the_messages_that_failed(stack: Stack) -> Iterator[str]:
+    for mapping, properties in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        if properties.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{mapping} repeats a whole batch for one failure"
+
+
+def consumers_stay_within_their_reserved_concurrency(stack: Stack) -> Iterator[str]:
+    functions = dict(stack.of_type("AWS::Lambda::Function"))
+    for mapping, properties in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        most = properties.get("ScalingConfig", {}).get("MaximumConcurrency", 1000)
+        reserved = functions[properties["FunctionName"]].get("ReservedConcurrentExecutions", 0)
+        if most > reserved:
+            yield f"{mapping} runs up to {most} at once, where {reserved} are reserved"
+
+
+def the_remediator_knows_how_often_a_job_is_received(stack: Stack) -> Iterator[str]:
+    told = stack.resources["CisRemediator"]["Properties"]["Environment"]["Variables"].get("REDRESS_MAX_RECEIVES")
+    received = stack.resources["JobsQueue"]["Properties"].get("RedrivePolicy", {}).get("maxReceiveCount")
+    if told != str(received):
+        yield f"REDRESS_MAX_RECEIVES is {told}, the jobs queue's maxReceiveCount {received}"
+
+
+def every_event_reaches_its_rule_and_no_other(stack: Stack) -> Iterator[str]:
+    for path in patterns.fixtures():
+        expected = patterns.REACHES[path.parent.name]
+        reached = patterns.reached(stack, patterns.event(path))
+        if reached != expected:
+            yield f"{path.parent.name}/{path.name} reaches {reached or 'no rule'}, not {expected or 'none'}"
+
+
+def patterns_leave_room(stack: Stack) -> Iterator[str]:
+    """2048 characters, which every console and quota takes."""
+    for rule, properties in stack.of_type("AWS::Events::Rule"):
+        if (size := len(json.dumps(properties["EventPattern"]))) > 2048:
+            yield f"the pattern of {rule} has {size} characters"
+
+
+# ------------------------------------------------------------------- storage
+
+
+def everything_stored_is_encrypted_with_the_key(stack: Stack) -> Iterator[str]:
+    keys = {"Key", arn_of("AWS::KMS::Key", "Key")}
+    for name, resource in stack.resources.items():
+        used = _encryption_key(resource["Type"], resource.get("Properties", {}))
+        if used != "nothing stored" and used not in keys:
+            yield f"{name} is not encrypted with the key of the stack"
+
+
+def keys_rotate(stack: Stack) -> Iterator[str]:
+    for name, key in stack.of_type("AWS::KMS::Key"):
+        if key.get("EnableKeyRotation") is not True:
+            yield f"{name} does not rotate"
+
+
+def what_undo_needs_survives_the_stack(stack: Stack) -> Iterator[str]:
+    for name, resource in stack.resources.items():
+        if resource["Type"] in ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"):
+            for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+                if resource.get(policy) != "Retain":
+                    yield f"{name} has no {policy}: Retain"
+
+
+def tables_can_be_restored(stack: Stack) -> Iterator[str]:
+    for name, table in stack.of_type("AWS::DynamoDB::Table"):
+        if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+            yield f"{name} has no point-in-time recovery"
+        if not table.get("DeletionProtectionEnabled"):
+            yield f"{name} may be deleted"
+
+
+def buckets_are_private_and_versioned(stack: Stack) -> Iterator[str]:
+    blocks = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    for name, bucket in stack.of_type("AWS::S3::Bucket"):
+        for block in blocks:
+            if bucket.get("PublicAccessBlockConfiguration", {}).get(block) is not True:
+                yield f"{name} does not say {block}"
+        if bucket.get("VersioningConfiguration", {}).get("Status") != "Enabled":
+            yield f"{name} keeps no versions"
+        ownership = bucket.get("OwnershipControls", {}).get("Rules", [])
+        if [r["ObjectOwnership"] for r in ownership] != ["BucketOwnerEnforced"]:
+            yield f"{name} still has access control lists"
+
+
+def two_stacks_fit_into_one_account(stack: Stack) -> Iterator[str]:
+    names = ("AlarmName", "BucketName", "FunctionName", "LogGroupName", "Name", "RoleName", "TableName", "TopicName")
+    for name, resource in stack.resources.items():
+        if resource["Type"] == "AWS::SecurityHub::ActionTarget":
+            continue
+        properties = resource.get("Properties", {})
+        if resource["Type"] != "AWS::Lambda::EventSourceMapping":
+            for key in set(names) & set(properties):
+                yield f"{name} has a {key} of its own"
+        if not properties.get("QueueName", "redress-").startswith("redress-"):
+            yield f"{name} is not named after its stack"
+
+
+# --------------------------------------------------------------------- power
+
+
+def allows_every_resource_only_with_a_reason(stack: Stack) -> Iterator[str]:
+    for statement in statements(stack):
+        if statement.allows and "*" in statement.resources and statement.name not in EVERY_RESOURCE:
+            yield f"{statement.name} allows {', '.join(statement.actions)} on every resource"
+
+
+def allows_no_wildcard_actions(stack: Stack) -> Iterator[str]:
+    for statement in statements(stack):
+        if statement.allows and statement.name not in EVERY_ACTION:
+            for action in statement.actions:
+                if "*" in action:
+                    yield f"{statement.name} allows {action}"
+            if "NotAction" in statement.body or "NotResource" in statement.body:
+                yield f"{statement.name} allows by exception"
+
+
+def nobody_is_an_administrator(stack: Stack) -> Iterator[str]:
+    for name, role in stack.of_type("AWS::IAM::Role"):
+        for arn in role.get("ManagedPolicyArns", []):
+            if arn.endswith(ADMINISTRATORS):
+                yield f"{name} has {arn}"
+
+
+def functions_have_a_role_that_only_lambda_assumes(stack: Stack) -> Iterator[str]:
+    roles = dict(stack.of_type("AWS::IAM::Role"))
+    for function, properties in stack.of_type("AWS::Lambda::Function"):
+        role = stack.named_by(properties["Role"], "AWS::IAM::Role")
+        trust = roles[role]["AssumeRolePolicyDocument"]["Statement"] if role else []
+        if [s["Principal"] for s in trust] != [{"Service": "lambda.amazonaws.com"}]:
+            yield f"{function} has a role that somebody else may assume, or none"
+
+
+def accounts_are_entered_only_within_the_organization(stack: Stack) -> Iterator[str]:
+    for statement in statements(stack, "identity"):
+        if "sts:AssumeRole" in statement.actions:
+            if not statement.conditions("aws:ResourceOrgID"):
+                yield f"{statement.name} enters accounts of any organization"
+            for role in statement.resources:
+                if not re.fullmatch(r"arn:aws:iam::\*:role/[\w+=,.@-]+", role):
+                    yield f"{statement.name} enters by {role}, not by one role"
+
+
+def only_the_rules_of_the_stack_send_to_a_queue(stack: Stack) -> Iterator[str]:
+    senders = _senders(stack)
+    for statement in statements(stack, "queue"):
+        if not statement.allows:
+            continue
+        if statement.body["Principal"] != {"Service": "events.amazonaws.com"}:
+            yield f"{statement.name} lets in {statement.body['Principal']}"
+        if statement.actions != ["sqs:SendMessage"]:
+            yield f"{statement.name} allows {', '.join(statement.actions)}"
+        for queue in statement.resources:
+            sources = set(statement.conditions("aws:SourceArn"))
+            if not sources or sources != senders.get(queue, set()):
+                yield f"{statement.name} lets in {sorted(sources) or 'any rule of any account'}"
+    admitted = {q for s in statements(stack, "queue") if s.allows for q in s.resources}
+    for queue in sorted(senders.keys() - admitted):
+        yield f"no policy lets the rules send to {queue}"
+
+
+def services_in_key_and_topic_policies_act_for_this_account(stack: Stack) -> Iterator[str]:
+    for statement in statements(stack, "key", "topic"):
+        if statement.allows and "Service" in statement.body["Principal"]:
+            keys = [k for o in statement.body.get("Condition", {}).values() for k in o]
+            if not any(ACCOUNT in value for key in keys for value in statement.conditions(key)):
+                yield f"{statement.name} serves {statement.body['Principal']['Service']} for any account"
+
+
+def nothing_is_read_or_sent_without_tls(stack: Stack) -> Iterator[str]:
+    refused = {
+        resource
+        for s in statements(stack, "queue", "topic", "bucket")
+        if not s.allows and s.body["Principal"] == "*" and s.conditions("aws:SecureTransport") == ["false"]
+        for resource in s.resources
+    }
+    for type_ in ("AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::S3::Bucket"):
+        for name, _ in stack.of_type(type_):
+            if arn_of(type_, name) not in refused:
+                yield f"{name} can be used without TLS"
+
+
+# ----------------------------------------------------------------- operation
+
+
+def functions_are_traced_and_bounded(stack: Stack) -> Iterator[str]:
+    for name, function in stack.of_type("AWS::Lambda::Function"):
+        if function.get("TracingConfig", {}).get("Mode") != "Active":
+            yield f"{name} is not traced"
+        if "ReservedConcurrentExecutions" not in function:
+            yield f"{name} may use the concurrency of the whole account"
+
+
+def logs_are_kept_for_a_while_and_not_for_ever(stack: Stack) -> Iterator[str]:
+    groups = dict(stack.of_type("AWS::Logs::LogGroup"))
+    for name, function in stack.of_type("AWS::Lambda::Function"):
+        logging = function.get("LoggingConfig", {})
+        if logging.get("LogGroup") not in groups:
+            yield f"{name} logs to a group that is not of this stack"
+        if logging.get("LogFormat") != "JSON":
+            yield f"{name} does not log JSON"
+    for name, group in groups.items():
+        if not group.get("RetentionInDays"):
+            yield f"{name} is kept for ever"
+
+
+def every_alarm_tells_somebody(stack: Stack) -> Iterator[str]:
+    topics = {arn_of("AWS::SNS::Topic", name) for name, _ in stack.of_type("AWS::SNS::Topic")}
+    for name, alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+        if not topics & set(alarm.get("AlarmActions", [])) or alarm.get("ActionsEnabled") is False:
+            yield f"{name} tells nobody"
+
+
+def every_function_has_an_alarm_on_errors(stack: Stack) -> Iterator[str]:
+    watched = {
+        dimension["Value"]
+        for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")
+        if alarm["MetricName"] == "Errors"
+        for dimension in alarm["Dimensions"]
+    }
+    for name, _ in stack.of_type("AWS::Lambda::Function"):
+        if name not in watched:
+            yield f"{name} fails in silence"
+
+
+def alarms_of_our_own_metrics_name_one_that_exists(stack: Stack) -> Iterator[str]:
+    for name, alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+        if alarm["Namespace"] == "Redress" and alarm["MetricName"] not in METRICS:
+            yield f"{name} waits for {alarm['MetricName']}, which nobody writes"
+
+
+# --------------------------------------------------------------- member role
+
+
+def members_trust_one_role_by_external_id_and_organization(stack: Stack) -> Iterator[str]:
+    """Trusting the account, or another session of it, would trust everybody there who may assume roles."""
+    trust = list(statements(stack, "trust"))
+    if len(trust) != 1:
+        yield f"{len(trust)} statements of trust, not one"
+    for statement in trust:
+        principal = statement.body["Principal"]
+        if principal != {"AWS": _parameter(stack, "RemediatorRoleArn")}:
+            yield f"{statement.name} trusts {principal}, not RemediatorRoleArn alone"
+        for key, parameter in (("sts:ExternalId", "ExternalId"), ("aws:PrincipalOrgID", "OrganizationId")):
+            if statement.conditions(key) != [_parameter(stack, parameter)]:
+                yield f"{statement.name} does not compare {key} with {parameter}"
+
+
+def members_can_be_made_an_administrator_by_nobody(stack: Stack) -> Iterator[str]:
+    never = {action.lower() for action in NEVER_IN_MEMBER_ACCOUNTS}
+    for statement in statements(stack, "identity"):
+        if not statement.allows:
+            continue
+        for action in statement.actions:
+            if action.lower() in never:
+                yield f"{statement.name} allows {action}"
+            if re.fullmatch(r"iam:Attach\w+Policy", action) and not statement.conditions("iam:PolicyARN"):
+                yield f"{statement.name} allows {action} of any policy: name it in a condition on iam:PolicyARN"
+
+
+def managed_policies_fit(stack: Stack) -> Iterator[str]:
+    """At most 6144 characters, white space not counted, and ten to a role."""
+    policies = [(n, d) for n, kind, d in documents(stack) if kind == "identity"]
+    for name, document in policies:
+        if (size := len(json.dumps(document, separators=(",", ":")))) > 6144:
+            yield f"{name} has {size} characters, of at most 6144"
+    for name, role in stack.of_type("AWS::IAM::Role"):
+        attached = [p for _, p in stack.of_type("AWS::IAM::ManagedPolicy") if name in p.get("Roles", [])]
+        if (count := len(attached) + len(role.get("ManagedPolicyArns", []))) > 10:
+            yield f"{name} has {count} managed policies, of at most ten"
+
+
+def members_have_the_role_that_the_remediator_asks_for(stack: Stack) -> Iterator[str]:
+    roles = list(stack.of_type("AWS::IAM::Role"))
+    expected = _parameter(stack, "MemberRoleName")
+    if [role.get("RoleName") for _, role in roles] != [expected]:
+        yield f"there is not just the role {expected}"
+
+
+SUITE_RULES: tuple[Rule, ...] = (
+    every_consumed_queue_has_dead_letters,
+    every_rule_target_has_dead_letters_and_retries,
+    dead_letters_are_kept_for_two_weeks,
+    dead_letters_raise_an_alarm,
+    visibility_is_at_least_six_times_the_timeout,
+    consumers_report_the_messages_that_failed,
+    consumers_stay_within_their_reserved_concurrency,
+    the_remediator_knows_how_often_a_job_is_received,
+    every_event_reaches_its_rule_and_no_other,
+    patterns_leave_room,
+    everything_stored_is_encrypted_with_the_key,
+    keys_rotate,
+    what_undo_needs_survives_the_stack,
+    tables_can_be_restored,
+    buckets_are_private_and_versioned,
+    two_stacks_fit_into_one_account,
+    allows_every_resource_only_with_a_reason,
+    allows_no_wildcard_actions,
+    nobody_is_an_administrator,
+    functions_have_a_role_that_only_lambda_assumes,
+    accounts_are_entered_only_within_the_organization,
+    only_the_rules_of_the_stack_send_to_a_queue,
+    services_in_key_and_topic_policies_act_for_this_account,
+    nothing_is_read_or_sent_without_tls,
+    functions_are_traced_and_bounded,
+    logs_are_kept_for_a_while_and_not_for_ever,
+    every_alarm_tells_somebody,
+    every_function_has_an_alarm_on_errors,
+    alarms_of_our_own_metrics_name_one_that_exists,
+)
+# Not `allows_every_resource_only_with_a_reason`: which bucket or group will have a finding is not known beforehand.
+# What the role may do is bounded by the list of its actions, and each session of it by its own policy.
+MEMBER_ROLE_RULES: tuple[Rule, ...] = (
+    allows_no_wildcard_actions,
+    nobody_is_an_administrator,
+    members_trust_one_role_by_external_id_and_organization,
+    members_can_be_made_an_administrator_by_nobody,
+    managed_policies_fit,
+    members_have_the_role_that_the_remediator_asks_for,
+)
+
+
+def _parameter(stack: Stack, name: str) -> str | None:
+    return PARAMETERS.get(name, stack.parameters.get(name, {}).get("Default"))
+
+
+def _dead_letter_queues(stack: Stack) -> set[str]:
+    redriven = [q.get("RedrivePolicy", {}).get("deadLetterTargetArn") for _, q in stack.of_type("AWS::SQS::Queue")]
+    refused = [
+        target.get("DeadLetterConfig", {}).get("Arn")
+        for _, rule in stack.of_type("AWS::Events::Rule")
+        for target in rule["Targets"]
+    ]
+    named = {stack.named_by(arn, "AWS::SQS::Queue") for arn in redriven + refused if arn}
+    return named - {None}
+
+
+def _consumers(stack: Stack) -> Iterator[tuple[str, dict]]:
+    """The queues which functions read, with the properties of the function."""
+    functions = dict(stack.of_type("AWS::Lambda::Function"))
+    for _, mapping in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        if source := stack.named_by(mapping["EventSourceArn"], "AWS::SQS::Queue"):
+            yield source, functions[mapping["FunctionName"]]
+
+
+def _senders(stack: Stack) -> dict[str, set[str]]:
+    """Which rules send to which queue, as a target or for want of one."""
+    senders: dict[str, set[str]] = {}
+    for name, rule in stack.of_type("AWS::Events::Rule"):
+        for target in rule["Targets"]:
+            for queue in (target["Arn"], target.get("DeadLetterConfig", {}).get("Arn")):
+                if queue:
+                    senders.setdefault(queue, set()).add(arn_of("AWS::Events::Rule", name))
+    return senders
+
+
+def _encryption_key(type_: str, properties: dict) -> str | None:
+    match type_:
+        case "AWS::SQS::Queue" | "AWS::SNS::Topic":
+            return properties.get("KmsMasterKeyId")
+        case "AWS::Logs::LogGroup":
+            return properties.get("KmsKeyId")
+        case "AWS::Lambda::Function":
+            return properties.get("KmsKeyArn")
+        case "AWS::DynamoDB::Table":
+            specification = properties.get("SSESpecification", {})
+            return specification.get("KMSMasterKeyId") if specification.get("SSEEnabled") else None
+        case "AWS::S3::Bucket":
+            rules = properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [{}])
+            return as_list(rules)[0].get("ServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+        case _:
+            return "nothing stored"

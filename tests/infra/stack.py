@@ -1,0 +1,154 @@
+"""A template as CloudFormation sees it: transformed, with every intrinsic function answered.
+
+Physical names are the logical ids, so that a check reads `...:FindingsQueue` where an account would have
+a generated name. Conditional resources are kept.
+"""
+
+import copy
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITE = ROOT / "infra" / "template.yaml"
+MEMBER_ROLE = ROOT / "infra" / "member-role.yaml"
+
+REGION = "us-east-1"
+ACCOUNT = "111122223333"
+
+Template = dict[str, Any]
+
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::StackName": "redress",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+# For the parameters without a default.
+PARAMETERS = {
+    "ExternalId": "example-external-id",
+    "OrganizationId": "o-a1b2c3d4e5",
+    "RemediatorRoleArn": f"arn:aws:iam::{ACCOUNT}:role/RemediatorRole",
+}
+ARNS = {
+    "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Events::Rule": "events:{region}:{account}:rule/{name}",
+    "AWS::IAM::ManagedPolicy": "iam::{account}:policy/{name}",
+    "AWS::IAM::Role": "iam::{account}:role/{name}",
+    "AWS::KMS::Key": "kms:{region}:{account}:key/{name}",
+    "AWS::Lambda::Function": "lambda:{region}:{account}:function:{name}",
+    "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
+    "AWS::S3::Bucket": "s3:::{name}",
+    "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
+    "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
+    "AWS::SecurityHub::ActionTarget": "securityhub:{region}:{account}:action/custom/{name}",
+}
+# The types whose `Ref` is their ARN.
+REFERRED_BY_ARN = {
+    "AWS::IAM::ManagedPolicy",
+    "AWS::SNS::Topic",
+    "AWS::SecurityHub::ActionTarget",
+}
+
+
+def read(path: Path) -> Template:
+    return yaml_parse(path.read_text())
+
+
+def transformed(template: Template) -> Template:
+    """What the SAM transform makes of the template; itself if it is plain CloudFormation."""
+    if "Transform" not in template:
+        return copy.deepcopy(template)
+    packaged = copy.deepcopy(template)
+    # `sam package` replaces the path by the uploaded archive.
+    packaged["Globals"]["Function"]["CodeUri"] = "s3://artifacts/function.zip"
+    session = boto3.Session(region_name=REGION)
+    return Translator({}, Parser(), boto_session=session).translate(packaged, {})
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The resources of a template, resolved."""
+
+    resources: dict[str, Template]
+    parameters: dict[str, Template]
+
+    @classmethod
+    def of(cls, template: Template) -> "Stack":
+        resolved = _Resolver(transformed(template))
+        return cls(resolved.resources(), resolved.template.get("Parameters", {}))
+
+    def of_type(self, type_: str) -> Iterator[tuple[str, Template]]:
+        """The logical ids and properties of the resources of one type."""
+        for name, resource in self.resources.items():
+            if resource["Type"] == type_:
+                yield name, resource.get("Properties", {})
+
+    def named_by(self, arn: str, type_: str) -> str | None:
+        """The logical id of the resource of this type that has the ARN."""
+        return next((n for n, _ in self.of_type(type_) if arn == arn_of(type_, n)), None)
+
+
+def arn_of(type_: str, name: str) -> str:
+    return "arn:aws:" + ARNS[type_].format(region=REGION, account=ACCOUNT, name=name)
+
+
+class _Resolver:
+    def __init__(self, template: Template) -> None:
+        self.template = template
+
+    def resources(self) -> dict[str, Template]:
+        return {k: self.resolve(v) for k, v in self.template["Resources"].items()}
+
+    def resolve(self, value: Any) -> Any:
+        match value:
+            case {"Ref": str(name)} if len(value) == 1:
+                return self.ref(name)
+            case {"Fn::GetAtt": [str(name), str(attribute)]}:
+                return self.attribute(name, attribute)
+            case {"Fn::GetAtt": str(path)}:
+                return self.attribute(*path.split(".", 1))
+            case {"Fn::Sub": str(text)}:
+                return re.sub(r"\$\{([^}!]+)\}", lambda m: str(self.named(m[1])), text)
+            case {"Fn::Join": [str(separator), list(parts)]}:
+                return separator.join(str(self.resolve(p)) for p in parts)
+            case dict() if any(k.startswith("Fn::") for k in value):
+                raise NotImplementedError(f"no answer for {value}")
+            case dict():
+                return {k: self.resolve(v) for k, v in value.items()}
+            case list():
+                return [self.resolve(v) for v in value]
+            case _:
+                return value
+
+    def named(self, name: str) -> Any:
+        return self.attribute(*name.split(".", 1)) if "." in name else self.ref(name)
+
+    def ref(self, name: str) -> Any:
+        if name in PSEUDO_PARAMETERS:
+            return PSEUDO_PARAMETERS[name]
+        if (parameter := self.template.get("Parameters", {}).get(name)) is not None:
+            return PARAMETERS[name] if name in PARAMETERS else parameter["Default"]
+        type_ = self.template["Resources"][name]["Type"]
+        if type_ == "AWS::SQS::Queue":
+            return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+        return self.attribute(name, "Arn") if type_ in REFERRED_BY_ARN else name
+
+    def attribute(self, name: str, attribute: str) -> str:
+        resource = self.template["Resources"][name]
+        type_ = resource["Type"]
+        if type_ == "AWS::SecurityHub::ActionTarget":
+            return arn_of(type_, resource["Properties"]["Id"])
+        if attribute == "Arn":
+            return arn_of(type_, name)
+        if attribute.endswith("Name"):
+            return name
+        raise NotImplementedError(f"no answer for {name}.{attribute}")

@@ -1,0 +1,35 @@
+"""The template gives each function what its code asks for."""
+
+import re
+
+import pytest
+
+from stack import ROOT, SUITE, Stack, read
+
+# The functions by logical id, with the binary that `sam build` puts into each.
+BINARIES = {"FindingRouter": "finding-router", "CisRemediator": "cis-remediator"}
+
+FUNCTIONS = pytest.mark.parametrize(("function", "binary"), BINARIES.items(), ids=BINARIES.values())
+
+
+def test_every_function_of_the_workspace_is_deployed() -> None:
+    assert {p.parent.name for p in ROOT.glob("functions/*/Cargo.toml")} == set(BINARIES.values())
+    assert {name for name, _ in Stack.of(read(SUITE)).of_type("AWS::Lambda::Function")} == set(BINARIES)
+
+
+@FUNCTIONS
+def test_is_built_from_its_own_binary(function: str, binary: str) -> None:
+    metadata = read(SUITE)["Resources"][function]["Metadata"]
+    assert metadata == {"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": binary}}
+
+
+@FUNCTIONS
+def test_reads_the_variables_that_it_is_given(function: str, binary: str) -> None:
+    source = (ROOT / "functions" / binary / "src" / "lib.rs").read_text()
+    asked = set(re.findall(r'"(REDRESS_[A-Z_]+)"', source))
+    variables = Stack.of(read(SUITE)).resources[function]["Properties"]["Environment"]["Variables"]
+    given = {name for name in variables if name.startswith("REDRESS_")}
+    assert asked, f"functions/{binary}/src/lib.rs reads no REDRESS_... variable"
+    assert asked == given, (
+        f"{binary} is not given {asked - given or 'nothing'}, does not read {given - asked or 'nothing'}"
+    )

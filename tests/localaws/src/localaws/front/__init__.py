@@ -1,0 +1,1 @@
+"""The front server: one loopback endpoint that sorts requests between MiniStack and moto."""

@@ -1,0 +1,151 @@
+"""The application behind the endpoint: who calls, which operation, is it made to fail, is it allowed, who answers.
+
+The admin account's platform services are answered by MiniStack, all else by moto. Requests without a signature
+(presigned links of the admin's buckets, health) are MiniStack's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from localaws.front import actions, errors
+from localaws.front.calls import Calls
+from localaws.front.doors import Doors
+from localaws.front.faults import Faults
+from localaws.front.identity import Identity, is_root
+from localaws.front.moto_client import ASSUMED, DENIED, PRINCIPAL, Moto
+from localaws.front.operations import Operation, identify
+from localaws.front.platform import SERVICES, Platform
+from localaws.front.request import Receive, Request, Response, Scope, Send, read, replay
+from localaws.world import World
+
+logger = logging.getLogger("localaws")
+
+_IMPORTED = "Security Hub Findings - Imported"
+
+
+class Front:
+    """The ASGI application."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.calls = Calls()
+        self.faults = Faults()
+        self.platform = Platform(world, self.calls)
+        self.moto = Moto(world.moto_port)
+        self.identity = Identity(self.platform, self.moto)
+        self.doors = Doors(world, self.platform, self.moto, self.calls, self.faults)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.platform.application(scope, receive, send)
+            return
+        request = await read(scope, receive)
+        if request.path.startswith("/_local/"):
+            response = await self.doors.answer(request)
+        elif not request.access_key:
+            response = None
+        else:
+            response = await self._answer(request)
+        if response is None:
+            await self.platform.application(scope, replay(request), send)
+        else:
+            await response.send(send, head=request.method == "HEAD")
+
+    async def _answer(self, request: Request) -> Response | None:
+        """The response, or None when MiniStack gives it."""
+        account = await self.identity.account_of(request.access_key)
+        if account is None:
+            message = "The security token included in the request is invalid."
+            code = "UnrecognizedClientException" if errors.protocol_of(request) == "json" else "InvalidClientTokenId"
+            return errors.error(request, 403, code, message)
+        operation = identify(request) or Operation(request.service, "Unknown")
+        action = actions.action_of(operation)
+        if failure := await self.faults.apply(request, account, operation, action):
+            return failure
+        if action == "sts:AssumeRole":
+            role_account = (operation.text("RoleArn") or "").split(":")[4:5]
+            if role_account and role_account[0] != self.world.admin:
+                return await self._assume_role(request, account, operation, role_account[0])
+        if account == self.world.admin and request.service in SERVICES and operation.service != "s3control":
+            return None
+        return await self._by_moto(request, account, operation, action)
+
+    def _admin_refused(self, request: Request, operation: Operation, action: str) -> Response | None:
+        region, account = request.region, self.world.admin
+        resource = actions.resource_of(operation, account, region)
+        context = actions.context_of(operation, region)
+        refused = self.platform.refuses(request.access_key, action, resource, region, context)
+        return errors.denied(request, refused[0], action, resource, refused[1]) if refused else None
+
+    async def _by_moto(self, request: Request, account: str, operation: Operation, action: str) -> Response:
+        if account == self.world.admin:
+            if refusal := self._admin_refused(request, operation, action):
+                return refusal
+            response = await self.moto.forward(request, self._organizations_account(operation, account))
+        else:
+            resource = actions.resource_of(operation, account, request.region)
+            check = {
+                "access_key": request.access_key,
+                "root": is_root(request.access_key),
+                "action": action,
+                "resource": resource,
+                "context": actions.context_of(operation, request.region),
+            }
+            response = await self.moto.forward(request, account, check)
+            response = self._noted(request, response, account, action, resource)
+        if operation.service == "securityhub" and operation.name == "BatchImportFindings" and response.status == 200:
+            response = await self._emit_imported(request, response)
+        return response
+
+    def _organizations_account(self, operation: Operation, account: str) -> str:
+        """The admin is a delegated administrator: Organizations answers it as it would the management account."""
+        return self.world.management if operation.service == "organizations" else account
+
+    def _noted(
+        self, request: Request, response: Response, account: str, action: str, resource: str | None
+    ) -> Response:
+        """Log what moto's side decided, and put a refusal into the protocol's format."""
+        told = {name.lower(): value for name, value in response.headers}
+        principal, reason = told.get(PRINCIPAL, ""), told.get(DENIED)
+        assumed = ASSUMED in told
+        self.calls.add(account, principal, action, resource, reason is None, "member", assumed)
+        if assumed:
+            logger.info("allowed %s for %s without knowing the resource", action, principal)
+        return errors.denied(request, principal, action, resource, reason) if reason is not None else response
+
+    async def _assume_role(self, request: Request, account: str, operation: Operation, target: str) -> Response:
+        """AssumeRole into an account of moto: the caller's side first, then the role's."""
+        role_arn = operation.text("RoleArn")
+        check: dict[str, Any] = {
+            "access_key": request.access_key,
+            "root": is_root(request.access_key),
+            "action": "sts:AssumeRole",
+            "resource": role_arn,
+            "context": actions.context_of(operation, request.region),
+            "assume": role_arn,
+        }
+        if account == self.world.admin:
+            if refusal := self._admin_refused(request, operation, "sts:AssumeRole"):
+                return refusal
+            arn, behind = self.platform.caller(request.access_key)
+            check |= {"caller": {"arn": arn, "role_arn": behind, "account": account}}
+        response = await self.moto.forward(request, target, check)
+        return self._noted(request, response, target, "sts:AssumeRole", role_arn)
+
+    async def _emit_imported(self, request: Request, response: Response) -> Response:
+        """One event for each imported finding; moto's side hands the stored findings over in its answer."""
+        answer = json.loads(response.body)
+        for finding in answer.pop("Imported"):
+            envelope = {
+                "source": "aws.securityhub",
+                "detail-type": _IMPORTED,
+                "region": request.region,
+                "resources": [finding["Id"]],
+                "detail": {"findings": [finding]},
+            }
+            await asyncio.to_thread(self.platform.emit, envelope)
+        return Response(response.status, response.headers, json.dumps(answer).encode())

@@ -1,0 +1,134 @@
+"""Deploys the project's templates: the stack in the admin account, the member role in every member account."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from localaws.front.moto_client import Moto
+from localaws.front.template import ARTEFACTS, package
+from localaws.world import MEMBER_ROLE, World
+
+logger = logging.getLogger("localaws")
+
+STACK = "redress"
+
+
+class DeploymentFailed(Exception):
+    """CloudFormation refused; the message names the resource and the reason."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is deployed."""
+
+    template: Path
+    member_role: Path | None
+    binaries: Mapping[str, Path]
+    modes: str | None = None
+    visibility_seconds: int | None = None
+
+
+def client(world: World, service: str, account: str) -> Any:
+    """A client with an account's root credentials."""
+    return boto3.client(
+        service,
+        endpoint_url=world.endpoint,
+        region_name=world.region,
+        aws_access_key_id=account,
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=120),
+    )
+
+
+def _parameters(template: Mapping[str, Any], values: Mapping[str, str | None]) -> list[dict[str, str]]:
+    """Those of `values` which the template asks for."""
+    wanted = template.get("Parameters", {})
+    return [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items() if k in wanted and v is not None]
+
+
+def deploy(world: World, order: Order) -> dict[str, str]:
+    """Create the admin's stack; returns its outputs."""
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+    packed = package(order.template, order.binaries, _RESOURCE_HANDLERS.keys(), order.visibility_seconds)
+    if packed.left_out:
+        logger.warning("left out, since MiniStack does not know their types: %s", ", ".join(packed.left_out))
+    s3 = client(world, "s3", world.admin)
+    s3.create_bucket(Bucket=ARTEFACTS)
+    for key, body in packed.objects.items():
+        s3.put_object(Bucket=ARTEFACTS, Key=key, Body=body)
+    values = {
+        "OrganizationId": world.organization,
+        "ExternalId": world.external_id,
+        "MemberRoleName": MEMBER_ROLE,
+        "Modes": order.modes,
+        "Architecture": "x86_64",
+    }
+    cloudformation = client(world, "cloudformation", world.admin)
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateBody=json.dumps(packed.template),
+        Parameters=_parameters(packed.template, values),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    return _outputs(cloudformation)
+
+
+def _outputs(cloudformation: Any) -> dict[str, str]:
+    deadline = time.monotonic() + 60
+    while True:
+        stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        if stack["StackStatus"] == "CREATE_COMPLETE":
+            return {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+        if not stack["StackStatus"].endswith("_IN_PROGRESS") or time.monotonic() > deadline:
+            events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+            causes = [
+                f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
+                for event in reversed(events)
+                if event["ResourceStatus"].endswith("_FAILED")
+            ]
+            raise DeploymentFailed(f"stack is {stack['StackStatus']}: " + "; ".join(causes))
+        time.sleep(0.05)
+
+
+def member_stack(world: World, order: Order, outputs: Mapping[str, str]) -> dict[str, Any] | None:
+    """The member role's template with its parameters, for every account that is to get one."""
+    if order.member_role is None:
+        return None
+    return {
+        "name": f"{STACK}-member",
+        "template": order.member_role.read_text(),
+        "parameters": {
+            "OrganizationId": world.organization,
+            "ExternalId": world.external_id,
+            "MemberRoleName": MEMBER_ROLE,
+            "RemediatorRoleArn": outputs.get("RemediatorRoleArn", ""),
+        },
+    }
+
+
+def register_action_targets(moto: Moto, world: World) -> None:
+    """Let CloudFormation create Security Hub custom actions, which MiniStack does not know: they live in moto."""
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+    def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+        arn = f"arn:aws:securityhub:{world.region}:{world.admin}:action/custom/{properties['Id']}"
+        order = {"account": world.admin, "region": world.region, "arn": arn, "properties": properties}
+        status, answer = moto.door("action-target", order)
+        if status != 200:
+            raise ValueError(f"AWS::SecurityHub::ActionTarget {logical_id}: {answer}")
+        return arn, {"ActionTargetArn": arn}
+
+    def delete(physical_id: str, properties: dict[str, Any]) -> None:
+        moto.door("action-target", {"account": world.admin, "region": world.region, "arn": physical_id})
+
+    _RESOURCE_HANDLERS["AWS::SecurityHub::ActionTarget"] = {"create": create, "delete": delete}

@@ -1,0 +1,45 @@
+"""The WSGI application: doors, authorization, Security Hub, paging, and moto behind them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from localaws.moto import authorize, doors, hub, paging, repairs
+from localaws.moto.wsgi import Answer, Application, Environ, body_of, call, json_answer
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+
+def _door(name: str, body: bytes) -> Answer:
+    if name not in doors.OPEN:
+        return json_answer({"error": f"no door {name}"}, 404)
+    try:
+        return json_answer(doors.OPEN[name](**json.loads(body or b"{}")))
+    except Exception as mistake:  # noqa: BLE001 - the caller reads what went wrong
+        return json_answer({"error": f"{name}: {mistake!r}"}, 400)
+
+
+def _serve(moto: Application, environ: Environ) -> Answer:
+    if environ["PATH_INFO"].startswith("/_local/"):
+        return _door(environ["PATH_INFO"].removeprefix("/_local/"), body_of(environ))
+    verdict = authorize.judge(environ)
+    if verdict is not None and not verdict.decision.allowed:
+        return Answer(403, b"", verdict.headers())
+    refusal = repairs.refuse(environ)
+    answer = refusal or hub.answer(environ) or paging.answer(moto, environ) or call(moto, environ)
+    if verdict is not None:
+        answer.headers = [*answer.headers, *verdict.headers()]
+    return answer
+
+
+def application() -> Application:
+    """The repaired moto, ready to be served."""
+    repairs.apply()
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def serve(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return _serve(moto, environ).start(start_response)
+
+    return serve

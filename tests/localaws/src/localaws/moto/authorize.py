@@ -1,0 +1,90 @@
+"""The decision on a request that the front marked: by identity policies, and for AssumeRole by the role's trust.
+
+moto's own enforcement is not used; it looks neither at resources nor at conditions.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from localaws.moto import organization, principals
+from localaws.moto.principals import Principal
+from localaws.moto.wsgi import Environ, account_of
+from localaws.policy import Decision, decide, principal_forms, trusts
+
+from moto.iam.models import Role, iam_backends
+
+_ALWAYS = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
+_FROM_OUTSIDE = "because no resource-based policy allows the sts:AssumeRole action"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the front is told, in the headers of the answer."""
+
+    principal: str
+    decision: Decision
+
+    def headers(self) -> list[tuple[str, str]]:
+        told = [("x-localaws-principal", self.principal)]
+        if not self.decision.allowed:
+            told.append(("x-localaws-denied", self.decision.reason or "for a reason of the role's account"))
+        if self.decision.assumed:
+            told.append(("x-localaws-assumed", "true"))
+        return told
+
+
+def _context(check: dict[str, Any], caller: Principal) -> dict[str, Any]:
+    known = check["context"] | caller.keys
+    known["aws:principalaccount"] = caller.account
+    known["aws:principalarn"] = caller.role_arn or caller.arn
+    if organization_id := organization.organization_of(caller.account):
+        known["aws:principalorgid"] = organization_id
+    return known
+
+
+def _role(arn: str) -> Role | None:
+    account = arn.split(":")[4]
+    return next((r for r in iam_backends[account]["aws"].roles.values() if r.arn == arn), None)
+
+
+def _admit(check: dict[str, Any], caller: Principal) -> Decision:
+    """Whether the role to be assumed lets the caller in. Roots are let in everywhere, to stage and to look."""
+    role = _role(check["assume"])
+    if role is None or organization.is_suspended(check["assume"].split(":")[4]):
+        return Decision(False, _FROM_OUTSIDE)
+    if check["root"]:
+        return Decision(True)
+    forms = principal_forms(caller.arn, caller.role_arn)
+    trusted = trusts(role.assume_role_policy_document, forms, _context(check, caller))
+    return Decision(trusted, "" if trusted else _FROM_OUTSIDE)
+
+
+def _caller(check: dict[str, Any], account: str) -> Principal | None:
+    if "caller" in check:
+        return Principal(**check["caller"])
+    if check["root"]:
+        return principals.root(check["access_key"])
+    key_account = principals.account_of_key(check["access_key"]) or account
+    return principals.resolve(key_account, check["access_key"])
+
+
+def judge(environ: Environ) -> Verdict | None:
+    """The verdict on a request, or None when the front asked for none."""
+    if "HTTP_X_LOCALAWS_CHECK" not in environ:
+        return None
+    check = json.loads(environ["HTTP_X_LOCALAWS_CHECK"])
+    account = account_of(environ)
+    caller = _caller(check, account)
+    if caller is None:
+        return Verdict(check["access_key"], Decision(False, "because its credentials are no longer valid"))
+    decision = Decision(True)
+    decided_outside = check["root"] or "caller" in check
+    if not decided_outside and check["action"] not in _ALWAYS:
+        resource = principals.real_arn(account, check["resource"])
+        decision = decide(caller.policies, caller.limits, check["action"], resource, _context(check, caller))
+    if decision.allowed and "assume" in check:
+        decision = _admit(check, caller)
+    return Verdict(caller.arn, decision)

@@ -1,0 +1,250 @@
+"""Security Hub's findings, custom actions and standards, which moto has only in part.
+
+Findings of all accounts of a region are kept together, as the administrator sees them; a member sees its own.
+What BatchImportFindings stores stands also for Security Hub's own engine, whose product ARN is accepted here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from localaws.moto.filters import UnknownFilter, matches
+from localaws.moto.wsgi import Answer, Environ, account_of, body_of, json_answer, scope_of
+from localaws.world import ADMIN
+
+_CAP = 100
+_NOTE = 512
+_KEPT = ("Workflow", "Note", "UserDefinedFields", "VerificationState")
+_MERGED = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types", "UserDefinedFields", "VerificationState")
+
+Finding = dict[str, Any]
+
+
+class HubError(Exception):
+    """An error of the service."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class _Region:
+    """What one region knows."""
+
+    def __init__(self) -> None:
+        self.findings: dict[tuple[str, str], Finding] = {}
+        self.actions: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+        self.standards: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self.lock = threading.RLock()
+
+
+_regions: dict[str, _Region] = defaultdict(_Region)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _visible(region: _Region, account: str) -> list[Finding]:
+    return [f for f in region.findings.values() if account in (ADMIN, f["AwsAccountId"])]
+
+
+def _capped(items: list[Any], what: str) -> list[Any]:
+    if not 1 <= len(items) <= _CAP:
+        raise HubError(400, "InvalidInputException", f"Invalid parameter: {what} must have 1 to {_CAP} items")
+    return items
+
+
+def _becomes_new(old: Finding, new: Finding) -> bool:
+    """Whether AWS sets a NOTIFIED or RESOLVED finding back to NEW."""
+    if old["Workflow"]["Status"] not in ("NOTIFIED", "RESOLVED"):
+        return False
+    was, now = (f.get("Compliance", {}).get("Status") for f in (old, new))
+    unarchived = (old.get("RecordState"), new.get("RecordState")) == ("ARCHIVED", "ACTIVE")
+    return unarchived or (was == "PASSED" and now in ("FAILED", "WARNING", "NOT_AVAILABLE"))
+
+
+def _store(region: _Region, given: Finding) -> Finding:
+    finding = {"RecordState": "ACTIVE", **given}
+    key = (finding["ProductArn"], finding["Id"])
+    old = region.findings.get(key)
+    if old is None:
+        finding.setdefault("Workflow", {"Status": "NEW"})
+    else:
+        for name in _KEPT:
+            finding.pop(name, None)
+            if name in old:
+                finding[name] = old[name]
+        if _becomes_new(old, finding):
+            finding["Workflow"] = {"Status": "NEW"}
+    region.findings[key] = finding
+    return finding
+
+
+def _import(region: _Region, account: str, body: dict[str, Any]) -> dict[str, Any]:
+    failed, imported = [], []
+    for given in _capped(body["Findings"], "Findings"):
+        problem = None
+        if given.get("AwsAccountId") != account:
+            problem = f"AwsAccountId must be the caller's account {account}"
+        elif not given.get("Resources"):
+            problem = "Resources must have at least one item"
+        elif len(json.dumps(given)) > 240 * 1024:
+            problem = "Finding must not exceed 240 KB"
+        if problem:
+            failed.append({"Id": given.get("Id", ""), "ErrorCode": "InvalidInput", "ErrorMessage": problem})
+        else:
+            imported.append(_store(region, given))
+    return {
+        "FailedCount": len(failed),
+        "FailedFindings": failed,
+        "SuccessCount": len(imported),
+        "Imported": imported,
+    }
+
+
+def _update(region: _Region, account: str, body: dict[str, Any]) -> dict[str, Any]:
+    identifiers = _capped(body["FindingIdentifiers"], "FindingIdentifiers")
+    if len(body.get("Note", {}).get("Text", "")) > _NOTE:
+        raise HubError(400, "InvalidInputException", f"Invalid parameter: Note.Text is longer than {_NOTE}")
+    visible = {(f["ProductArn"], f["Id"]): f for f in _visible(region, account)}
+    done, missing = [], []
+    for identifier in identifiers:
+        finding = visible.get((identifier["ProductArn"], identifier["Id"]))
+        if finding is None:
+            error = {"ErrorCode": "FindingNotFound", "ErrorMessage": "Finding Not Found"}
+            missing.append({"FindingIdentifier": identifier, **error})
+            continue
+        if "Workflow" in body:
+            finding["Workflow"] = {"Status": body["Workflow"]["Status"]}
+        if "Note" in body:
+            finding["Note"] = {**body["Note"], "UpdatedAt": _now()}
+        for name in _MERGED:
+            if name in body:
+                value, old = body[name], finding.get(name)
+                finding[name] = {**old, **value} if isinstance(old, dict) else value
+        finding["UpdatedAt"] = _now()
+        done.append(identifier)
+    return {"ProcessedFindings": done, "UnprocessedFindings": missing}
+
+
+def _get(region: _Region, account: str, body: dict[str, Any]) -> dict[str, Any]:
+    size, start = int(body.get("MaxResults") or _CAP), int(body.get("NextToken") or 0)
+    if not 1 <= size <= _CAP:
+        raise HubError(400, "InvalidInputException", f"Invalid parameter: MaxResults must be 1 to {_CAP}")
+    found = [f for f in _visible(region, account) if matches(f, body.get("Filters") or {})]
+    for order in reversed(body.get("SortCriteria") or []):
+        found.sort(key=lambda f: str(f.get(order["Field"], "")), reverse=order.get("SortOrder") == "desc")
+    more = {"NextToken": str(start + size)} if start + size < len(found) else {}
+    return {"Findings": found[start : start + size], **more}
+
+
+def put_action_target(account: str, region: str, arn: str, properties: dict[str, str] | None = None) -> None:
+    """Create a custom action, or delete it when there are no properties."""
+    actions = _regions[region].actions[account]
+    if properties is None:
+        actions.pop(arn, None)
+    else:
+        actions[arn] = {
+            "ActionTargetArn": arn,
+            "Name": properties["Name"],
+            "Description": properties["Description"],
+        }
+
+
+def _create_action(region: _Region, account: str, body: dict[str, Any], name: str) -> dict[str, Any]:
+    arn = f"arn:aws:securityhub:{name}:{account}:action/custom/{body['Id']}"
+    if arn in region.actions[account]:
+        raise HubError(409, "ResourceConflictException", f"Action target {arn} already exists")
+    put_action_target(account, name, arn, body)
+    return {"ActionTargetArn": arn}
+
+
+def _enable_standards(region: _Region, account: str, body: dict[str, Any], name: str) -> dict[str, Any]:
+    requests, enabled = body["StandardsSubscriptionRequests"], []
+    if not 1 <= len(requests) <= 25:
+        raise HubError(400, "InvalidInputException", "Invalid parameter: 1 to 25 standards at a time")
+    for request in requests:
+        standard = request["StandardsArn"]
+        path = standard.partition("standards/")[2] or standard.partition("ruleset/")[2]
+        region.standards[account][standard] = {
+            "StandardsSubscriptionArn": f"arn:aws:securityhub:{name}:{account}:subscription/{path}",
+            "StandardsArn": standard,
+            "StandardsInput": request.get("StandardsInput", {}),
+            "StandardsStatus": "READY",
+        }
+        enabled.append(region.standards[account][standard])
+    return {"StandardsSubscriptions": enabled}
+
+
+def _disable_standards(region: _Region, account: str, body: dict[str, Any]) -> dict[str, Any]:
+    gone, mine = body["StandardsSubscriptionArns"], region.standards[account]
+    removed = [mine.pop(arn) for arn, s in list(mine.items()) if s["StandardsSubscriptionArn"] in gone]
+    return {"StandardsSubscriptions": [{**s, "StandardsStatus": "DELETING"} for s in removed]}
+
+
+def _delete_action(region: _Region, account: str, arn: str, name: str) -> dict[str, Any]:
+    if arn not in region.actions[account]:
+        raise HubError(404, "ResourceNotFoundException", f"Action target {arn} not found")
+    put_action_target(account, name, arn)
+    return {"ActionTargetArn": arn}
+
+
+def _create_members(body: dict[str, Any]) -> None:
+    if len(body.get("AccountDetails", [])) > 50:
+        raise HubError(400, "InvalidInputException", "Invalid parameter: AccountDetails has more than 50 items")
+
+
+def _dispatch(method: str, path: str, account: str, name: str, body: dict[str, Any]) -> dict[str, Any] | None:
+    """The operation's result; None leaves the request to moto."""
+    region = _regions[name]
+    routes: dict[tuple[str, str], Callable[[], dict[str, Any] | None]] = {
+        ("POST", "/findings/import"): lambda: _import(region, account, body),
+        ("PATCH", "/findings/batchupdate"): lambda: _update(region, account, body),
+        ("POST", "/findings"): lambda: _get(region, account, body),
+        ("POST", "/actionTargets"): lambda: _create_action(region, account, body, name),
+        ("POST", "/actionTargets/get"): lambda: {
+            "ActionTargets": [
+                a
+                for a in region.actions[account].values()
+                if a["ActionTargetArn"] in (body.get("ActionTargetArns") or [a["ActionTargetArn"]])
+            ]
+        },
+        ("POST", "/standards/register"): lambda: _enable_standards(region, account, body, name),
+        ("POST", "/standards/deregister"): lambda: _disable_standards(region, account, body),
+        ("POST", "/standards/get"): lambda: {
+            "StandardsSubscriptions": list(region.standards[account].values())
+        },
+        ("POST", "/members"): lambda: _create_members(body),
+    }
+    if method == "DELETE" and path.startswith("/actionTargets/"):
+        return _delete_action(region, account, unquote(path.removeprefix("/actionTargets/")), name)
+    route = routes.get((method, path))
+    if route is None:
+        return None
+    with region.lock:
+        return route()
+
+
+def answer(environ: Environ) -> Answer | None:
+    """Security Hub's answer, or None for another service or an operation of moto's."""
+    scope = scope_of(environ)
+    if scope is None or scope[2] != "securityhub":
+        return None
+    try:
+        body = json.loads(body_of(environ) or b"{}")
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        result = _dispatch(method, path, account_of(environ), scope[1], body)
+    except HubError as failure:
+        headers = [("x-amzn-errortype", failure.code)]
+        return json_answer({"Message": str(failure), "Code": failure.code}, failure.status, headers)
+    except (KeyError, UnknownFilter) as mistake:
+        headers = [("x-amzn-errortype", "InvalidInputException")]
+        return json_answer({"Message": f"Invalid parameter: {mistake}"}, 400, headers)
+    return None if result is None else json_answer(result)

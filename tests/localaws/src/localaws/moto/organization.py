@@ -1,0 +1,72 @@
+"""The organization and its accounts: created with chosen ids, given their roles, suspended on demand."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from unittest import mock
+
+from localaws.world import ADMIN, MANAGEMENT, ORGANIZATION, REGION
+
+from moto.cloudformation.models import cloudformation_backends
+from moto.organizations import utils
+from moto.organizations.models import FakeAccount, OrganizationsBackend, organizations_backends
+from moto.securityhub.models import securityhub_backends
+
+_lock = threading.Lock()
+
+
+def _backend() -> OrganizationsBackend:
+    return organizations_backends[MANAGEMENT]["aws"]
+
+
+def found() -> None:
+    """Create the organization, with the admin as Security Hub's delegated administrator. Once."""
+    with _lock:
+        if _backend().org is not None:
+            return
+        with mock.patch.object(utils, "make_random_org_id", lambda: ORGANIZATION):
+            _backend().create_organization(REGION, FeatureSet="ALL")
+        _join(ADMIN)
+        _backend().register_delegated_administrator(
+            AccountId=ADMIN, ServicePrincipal="securityhub.amazonaws.com"
+        )
+        securityhub_backends[MANAGEMENT][REGION].enable_organization_admin_account(ADMIN)
+        securityhub_backends[ADMIN][REGION].enable_security_hub()
+
+
+def _join(account: str) -> None:
+    with mock.patch.object(utils, "make_random_account_id", lambda: account):
+        _backend().create_account(AccountName=f"account-{account}", Email=f"aws+{account}@example.com")
+
+
+def _member(account: str) -> FakeAccount | None:
+    return next((a for a in _backend().accounts if a.id == account), None)
+
+
+def organization_of(account: str) -> str | None:
+    """aws:PrincipalOrgID of an account."""
+    return ORGANIZATION if _member(account) else None
+
+
+def is_suspended(account: str) -> bool:
+    """Whether the account is closed to everybody."""
+    member = _member(account)
+    return member is not None and member.state != "ACTIVE"
+
+
+def put_account(account: str, state: str = "ACTIVE", stack: dict[str, Any] | None = None) -> None:
+    """Make `account` a member in `state`; `stack` (name, template, parameters) is created in it once."""
+    with _lock:
+        if _member(account) is None:
+            _join(account)
+        member = _member(account)
+        assert member is not None
+        member.state = state
+        member.status = state if state in ("ACTIVE", "SUSPENDED", "PENDING_CLOSURE") else "SUSPENDED"
+        backend = cloudformation_backends[account][REGION]
+        if stack is None or stack["name"] in {s.name for s in backend.stacks.values()}:
+            return
+        created = backend.create_stack(stack["name"], stack["template"], stack["parameters"])
+        if created.status != "CREATE_COMPLETE":
+            raise ValueError(f"member stack of {account} is {created.status}: {created.status_reason}")
