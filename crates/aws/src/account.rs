@@ -8,6 +8,7 @@ use std::{
 };
 
 use aws_types::SdkConfig;
+use jiff::Timestamp;
 use redress_model::{AccountId, Partition, Region};
 
 use crate::Gate;
@@ -22,6 +23,7 @@ pub struct Account {
     partition: Partition,
     sdk: SdkConfig,
     gate: Gate,
+    now: Timestamp,
     clients: Arc<Clients>,
 }
 
@@ -32,10 +34,10 @@ impl fmt::Debug for Account {
 }
 
 impl Account {
-    /// An account reached with the credentials in `sdk`.
-    pub fn new(id: AccountId, region: Region, partition: Partition, sdk: &SdkConfig, gate: Gate) -> Self {
+    /// An account entered at `now` with the credentials in `sdk`.
+    pub fn new(id: AccountId, region: Region, partition: Partition, sdk: &SdkConfig, gate: Gate, now: Timestamp) -> Self {
         let sdk = sdk.to_builder().region(aws_types::region::Region::new(region.to_string())).build();
-        Self { id, region, partition, sdk, gate, clients: Arc::default() }
+        Self { id, region, partition, sdk, gate, now, clients: Arc::default() }
     }
 
     /// The same session in another region.
@@ -58,6 +60,11 @@ impl Account {
     /// The partition, for building ARNs.
     pub fn partition(&self) -> &Partition {
         &self.partition
+    }
+
+    /// When it was entered: "now" for what is asked of metrics.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// What passed the gate so far.

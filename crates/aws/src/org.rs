@@ -24,6 +24,8 @@ pub struct Visit<'a> {
     pub partition: &'a Partition,
     /// The run: names the session, and so the actor in CloudTrail.
     pub run: RunId,
+    /// The time of the visit.
+    pub now: jiff::Timestamp,
     /// The IAM actions that the visit may use.
     pub actions: Vec<&'static str>,
 }
@@ -83,7 +85,7 @@ impl Accounts for Org {
             let credentials = SharedCredentialsProvider::new(self.assume(&visit).await?);
             let sdk = self.sdk.to_builder().credentials_provider(credentials).build();
             let gate = Gate::new(visit.actions);
-            Ok(Account::new(visit.account.clone(), visit.region.clone(), visit.partition.clone(), &sdk, gate))
+            Ok(Account::new(visit.account.clone(), visit.region.clone(), visit.partition.clone(), &sdk, gate, visit.now))
         })
     }
 }

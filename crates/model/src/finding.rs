@@ -110,6 +110,10 @@ impl Finding {
         let name = iam_name(&resource.details);
         let owner = owner_of(&resource.id);
         if let Some(owner) = owner.filter(|owner| *owner != account.as_str()) {
+            // Members see the trail of their organization, which belongs to the management account.
+            if resource.kind == "AwsCloudTrailTrail" {
+                return Err(skipped(format!("the trail belongs to account {owner}; it is remediated there")));
+            }
             return Err(suspicious(format!("the resource lies in account `{owner}`, the finding in {account}")));
         }
         let region = match known.scope {

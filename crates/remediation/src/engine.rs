@@ -160,7 +160,7 @@ impl<'a> Engine<'a> {
         actions.sort_unstable();
         actions.dedup();
         let Resource { account, region, partition, .. } = &work.resource;
-        self.rim.accounts.enter(Visit { account, region, partition, run, actions }).await
+        self.rim.accounts.enter(Visit { account, region, partition, run, now: self.rim.clock.now(), actions }).await
     }
 
     async fn remediate(&self, work: &Work, run: RunId, memory: &Memory, at: &Applying<'_>) -> Result<Found> {

@@ -1,1 +1,100 @@
-//! x
+//! finding-router: from events to jobs.
+//!
+//! Reads EventBridge events with Security Hub findings from a queue, and sends one job for each finding that is to be worked on to the FIFO
+//! queue of jobs, in the lane of its resource. What is not to be worked on is skipped with a reason; what poses as Security Hub is refused
+//! and counted; what can never be parsed goes to the dead-letter queue at once, with the error beside it. Touches no account.
+
+use aws_types::SdkConfig;
+use jiff::Timestamp;
+use redress_aws::{Clock, Queue, Result, SystemClock};
+use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
+use redress_model::{Digest, Envelope, Finding, Job, Mode, Modes, Rejection, finding::known};
+use serde_json::Value;
+use tracing::{info, warn};
+
+/// The function with its collaborators.
+pub struct FindingRouter {
+    jobs: Queue,
+    rejects: Queue,
+    modes: Modes,
+    clock: SystemClock,
+}
+
+impl FindingRouter {
+    /// The function in its environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or wrong.
+    pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
+        Ok(Self {
+            jobs: Queue::new(sdk, env.text("REDRESS_JOBS_QUEUE_URL")?),
+            rejects: Queue::new(sdk, env.text("REDRESS_REJECTS_QUEUE_URL")?),
+            modes: env.parsed("REDRESS_MODES")?,
+            clock: SystemClock,
+        })
+    }
+
+    async fn route(&self, message: &Message) -> Result<()> {
+        let event = match Envelope::parse(&message.body) {
+            Ok(event) => event,
+            Err(error) => {
+                warn!(message = message.id, %error, "not an event of ours");
+                count(Metric::RejectedEvents, self.clock.now());
+                return self.rejects.reject(&message.body, &error.to_string()).await;
+            }
+        };
+        for raw in &event.findings {
+            if let Some(job) = self.admit(raw, &event) {
+                self.send(&job, raw, &event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(&self, raw: &Value, event: &Envelope) -> Option<Job> {
+        let id = raw.get("Id").and_then(Value::as_str).unwrap_or("?");
+        match Finding::admit(raw, event.trigger) {
+            Ok((finding, intent)) => {
+                let class = known(&finding.control)?.class;
+                if self.modes.of(&finding.control, class) == Mode::Off {
+                    info!(finding = id, control = %finding.control, "skipped: the control is switched off");
+                    return None;
+                }
+                Some(Job::of(finding, intent))
+            }
+            Err(Rejection::Skipped(why)) => {
+                info!(finding = id, why, "skipped");
+                None
+            }
+            Err(Rejection::Suspicious(why)) => {
+                warn!(finding = id, why, "refused as suspicious");
+                count(Metric::SuspiciousFindings, self.clock.now());
+                None
+            }
+        }
+    }
+
+    /// The same event, delivered twice, is one job.
+    async fn send(&self, job: &Job, raw: &Value, event: &Envelope) -> Result<()> {
+        let updated = raw.get("UpdatedAt").and_then(Value::as_str).unwrap_or_default();
+        let once = Digest::of(format!("{} {} {updated} {:?}", event.id, job.finding.id, job.intent).as_bytes());
+        let body = serde_json::to_string(job).map_err(|error| redress_aws::Error::malformed("the job", error.to_string()))?;
+        self.jobs.send_in_order(&body, job.lane().as_str(), once.as_str()).await?;
+        let resource = &job.resource;
+        info!(finding = job.finding.id, control = %job.control, account = %resource.account, region = %resource.region, resource = resource.id, "routed");
+        Ok(())
+    }
+}
+
+impl Function for FindingRouter {
+    async fn handle(&self, batch: Vec<Message>, _deadline: Timestamp) -> Vec<String> {
+        let mut failed = Vec::new();
+        for message in batch {
+            if let Err(error) = self.route(&message).await {
+                warn!(message = message.id, %error, "comes again");
+                failed.push(message.id);
+            }
+        }
+        failed
+    }
+}

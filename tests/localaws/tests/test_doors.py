@@ -111,9 +111,17 @@ def test_a_fault_speaks_the_protocol_of_the_service(
 def test_a_fault_can_be_named_by_the_iam_action_and_hit_the_admin(
     local: Local, function_role: Credentials
 ) -> None:
-    order = {"account": local.admin, "service": "dynamodb", "operation": "GetItem", "code": "ThrottlingException"}
+    order = {
+        "account": local.admin,
+        "service": "dynamodb",
+        "operation": "GetItem",
+        "code": "ThrottlingException",
+    }
     local.door("POST", "faults", order)
-    table: dict[str, Any] = {"TableName": local.stack["LedgerTable"], "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}}
+    table: dict[str, Any] = {
+        "TableName": local.stack["LedgerTable"],
+        "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}},
+    }
     with pytest.raises(ClientError) as caught:
         local.client("dynamodb", function_role).get_item(**table)
     assert refusal(caught)[0] == "ThrottlingException"
@@ -121,7 +129,13 @@ def test_a_fault_can_be_named_by_the_iam_action_and_hit_the_admin(
 
 
 def test_a_fault_may_only_delay(local: Local, account: str) -> None:
-    order = {"account": account, "service": "iam", "operation": "ListUsers", "status": 0, "delay_seconds": 0.3}
+    order = {
+        "account": account,
+        "service": "iam",
+        "operation": "ListUsers",
+        "status": 0,
+        "delay_seconds": 0.3,
+    }
     local.door("POST", "faults", order)
     started = time.monotonic()
     assert local.client("iam", account).list_users()["Users"] == []

@@ -47,14 +47,25 @@ def _metadata(ec2: Any, instance: str) -> dict[str, Any]:
 def test_metadata_options_that_are_not_given_are_kept(local: Local, account: str) -> None:
     ec2 = local.client("ec2", account)
     options = {"HttpTokens": "optional", "HttpPutResponseHopLimit": 3, "HttpEndpoint": "disabled"}
-    instance = _instance(ec2, MetadataOptions=options)
+    instance = _instance(ec2)
+    ec2.modify_instance_metadata_options(InstanceId=instance, **options)
     assert {k: _metadata(ec2, instance)[k] for k in options} == options
     ec2.modify_instance_metadata_options(InstanceId=instance, HttpTokens="required")
     told = _metadata(ec2, instance)
-    assert (told["HttpTokens"], told["HttpPutResponseHopLimit"], told["HttpEndpoint"]) == ("required", 3, "disabled")
-    ec2.modify_instance_metadata_options(InstanceId=instance, HttpEndpoint="enabled", InstanceMetadataTags="enabled")
+    assert (told["HttpTokens"], told["HttpPutResponseHopLimit"], told["HttpEndpoint"]) == (
+        "required",
+        3,
+        "disabled",
+    )
+    ec2.modify_instance_metadata_options(
+        InstanceId=instance, HttpEndpoint="enabled", InstanceMetadataTags="enabled"
+    )
     told = _metadata(ec2, instance)
-    assert (told["HttpTokens"], told["HttpEndpoint"], told["InstanceMetadataTags"]) == ("required", "enabled", "enabled")
+    assert (told["HttpTokens"], told["HttpEndpoint"], told["InstanceMetadataTags"]) == (
+        "required",
+        "enabled",
+        "enabled",
+    )
 
 
 def test_security_groups_and_their_rules_come_in_pages(local: Local, account: str) -> None:
@@ -88,7 +99,12 @@ def test_one_rule_is_revoked_by_its_id_and_the_others_stay(local: Local, account
 def test_an_ipv6_rule_is_revoked_by_its_id(local: Local, account: str) -> None:
     ec2 = local.client("ec2", account)
     group = _group(ec2, (22, "10.0.0.0/8", "office"))
-    wide = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{"CidrIpv6": "::/0", "Description": "v6"}]}
+    wide = {
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "Ipv6Ranges": [{"CidrIpv6": "::/0", "Description": "v6"}],
+    }
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[wide])
     rules = _rules(ec2, group)
     bad = next(i for i, r in rules.items() if r.get("CidrIpv6") == "::/0")
@@ -101,7 +117,12 @@ def test_rules_are_authorized_again_with_their_descriptions(local: Local, accoun
     group = _group(ec2, (22, "0.0.0.0/0", "open"))
     (bad,) = _rules(ec2, group)
     ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[bad])
-    again = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "open"}]}
+    again = {
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "open"}],
+    }
     made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[again])["SecurityGroupRules"]
     assert made[0]["Description"] == "open"
     rule = _rules(ec2, group)[made[0]["SecurityGroupRuleId"]]
@@ -112,7 +133,13 @@ def test_a_rule_is_modified_in_place(local: Local, account: str) -> None:
     ec2 = local.client("ec2", account)
     group = _group(ec2, (22, "0.0.0.0/0", "open"), (80, "0.0.0.0/0", "web"))
     rule = next(i for i, r in _rules(ec2, group).items() if r["FromPort"] == 22)
-    narrow = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": "10.0.0.0/8", "Description": "office"}
+    narrow = {
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "CidrIpv4": "10.0.0.0/8",
+        "Description": "office",
+    }
     change = {"SecurityGroupRuleId": rule, "SecurityGroupRule": narrow}
     ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[change])
     changed = _rules(ec2, group)
@@ -132,11 +159,19 @@ def test_a_rule_id_that_does_not_exist_is_an_error(local: Local, account: str) -
 def test_prefix_lists_tell_their_entries(local: Local, account: str) -> None:
     ec2 = local.client("ec2", account)
     made = ec2.create_managed_prefix_list(
-        PrefixListName="wide", MaxEntries=2, AddressFamily="IPv4", Entries=[{"Cidr": "0.0.0.0/0", "Description": "all"}]
+        PrefixListName="wide",
+        MaxEntries=2,
+        AddressFamily="IPv4",
+        Entries=[{"Cidr": "0.0.0.0/0", "Description": "all"}],
     )["PrefixList"]["PrefixListId"]
     assert ec2.get_managed_prefix_list_entries(PrefixListId=made)["Entries"][0]["Cidr"] == "0.0.0.0/0"
     group = _group(ec2)
-    permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "PrefixListIds": [{"PrefixListId": made}]}
+    permission = {
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "PrefixListIds": [{"PrefixListId": made}],
+    }
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
     (rule,) = _rules(ec2, group).values()
     assert rule["PrefixListId"] == made

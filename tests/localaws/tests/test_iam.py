@@ -14,7 +14,9 @@ _DOCUMENT = json.dumps(
 _TRUST = json.dumps(
     {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
     }
 )
 
@@ -27,9 +29,15 @@ def test_the_maximum_age_of_passwords_is_told_only_when_set(local: Local, accoun
     assert told["ExpirePasswords"] is False
     assert "MaxPasswordAge" not in told
     assert "PasswordReusePrevention" not in told
-    iam.update_account_password_policy(MinimumPasswordLength=14, MaxPasswordAge=90, PasswordReusePrevention=24)
+    iam.update_account_password_policy(
+        MinimumPasswordLength=14, MaxPasswordAge=90, PasswordReusePrevention=24
+    )
     told = iam.get_account_password_policy()["PasswordPolicy"]
-    assert (told["MaxPasswordAge"], told["ExpirePasswords"], told["PasswordReusePrevention"]) == (90, True, 24)
+    assert (told["MaxPasswordAge"], told["ExpirePasswords"], told["PasswordReusePrevention"]) == (
+        90,
+        True,
+        24,
+    )
 
 
 @pytest.mark.parametrize(

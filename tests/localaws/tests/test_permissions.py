@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import REGION, Credentials, Local
+from conftest import Credentials, Local
 from test_identity import refusal
 
 
@@ -61,9 +61,21 @@ def test_an_explicit_deny_wins(local: Local, account: str, member: Credentials) 
         ("guardduty", "list_detectors", {}, "AccessDeniedException", "guardduty:ListDetectors"),
         ("lambda", "list_functions", {}, "AccessDeniedException", "lambda:ListFunctions"),
         ("cloudwatch", "list_metrics", {}, "AccessDeniedException", "cloudwatch:ListMetrics"),
-        ("efs", "describe_file_systems", {}, "AccessDeniedException", "elasticfilesystem:DescribeFileSystems"),
+        (
+            "efs",
+            "describe_file_systems",
+            {},
+            "AccessDeniedException",
+            "elasticfilesystem:DescribeFileSystems",
+        ),
         ("config", "describe_config_rules", {}, "AccessDeniedException", "config:DescribeConfigRules"),
-        ("s3control", "get_public_access_block", {"AccountId": "ACCOUNT"}, "AccessDenied", "s3:GetAccountPublicAccessBlock"),
+        (
+            "s3control",
+            "get_public_access_block",
+            {"AccountId": "ACCOUNT"},
+            "AccessDenied",
+            "s3:GetAccountPublicAccessBlock",
+        ),
     ],
 )
 def test_a_refusal_has_the_code_of_its_protocol_and_names_the_action(
@@ -79,7 +91,7 @@ def test_a_refusal_has_the_code_of_its_protocol_and_names_the_action(
     arguments = {key: account if value == "ACCOUNT" else value for key, value in arguments.items()}
     client = local.client(service, member)
     if service == "s3control":
-        client.meta.events.register("before-sign.s3-control", _without_account_in_host)
+        client.meta.events.register("before-sign.s3-control", _without_account_in_url)
     with pytest.raises(ClientError) as caught:
         getattr(client, operation)(**arguments)
     told = refusal(caught)
@@ -87,12 +99,17 @@ def test_a_refusal_has_the_code_of_its_protocol_and_names_the_action(
     assert f"assumed-role/RedressMemberRole/test is not authorized to perform: {action}" in told[1]
 
 
-def _without_account_in_host(request: Any, **_: Any) -> None:
+def _without_account_in_url(request: Any, **_: Any) -> None:
+    """Connect to the endpoint, whose address has no subdomains, and name the account in the Host header."""
     scheme, _, rest = request.url.partition("://")
-    label, _, host = rest.partition(".")
-    if label.isdigit() and len(label) == 12:
-        request.url = f"{scheme}://{host}"
-        request.headers["Host"] = rest.partition("/")[0]
+    account, _, address = rest.partition(".")
+    assert len(account) == 12
+    request.url = f"{scheme}://{address}"
+    request.headers["Host"] = rest.partition("/")[0]
+
+
+def _without_account_in_host(request: Any, **_: Any) -> None:
+    request.headers["Host"] = request.url.split("/")[2]
 
 
 def test_conditions_of_a_statement_count(local: Local, account: str, member: Credentials) -> None:
@@ -172,10 +189,14 @@ def test_the_log_tells_who_asked_for_what(local: Local, account: str, member: Cr
     assert [(c["account"], c["source"]) for c in admins] == [(local.admin, "admin")]
 
 
-def test_s3control_works_with_and_without_the_account_in_the_host(local: Local, account: str) -> None:
+@pytest.mark.parametrize("prefixed", [True, False])
+def test_s3control_works_with_and_without_the_account_in_the_host(
+    local: Local, account: str, prefixed: bool
+) -> None:
     client = local.client("s3control", account)
-    client.meta.events.register("before-sign.s3-control", _without_account_in_host)
+    client.meta.events.register("before-sign.s3-control", _without_account_in_url)
+    if not prefixed:
+        client.meta.events.register_last("before-sign.s3-control", _without_account_in_host)
     client.put_public_access_block(AccountId=account, PublicAccessBlockConfiguration=BLOCK)
     told = client.get_public_access_block(AccountId=account)["PublicAccessBlockConfiguration"]
     assert told == BLOCK
-    assert REGION

@@ -23,12 +23,6 @@ def test_an_object_is_written_only_when_it_is_not_there(local: Local, function_r
     assert s3.get_object(Bucket=bucket, Key="before/once")["Body"].read() == b"first"
 
 
-def test_an_object_is_encrypted_with_the_key_of_the_stack(local: Local, function_role: Credentials) -> None:
-    s3, bucket = local.client("s3", function_role), local.stack["VaultBucket"]
-    s3.put_object(Bucket=bucket, Key="before/encrypted", Body=b"x")
-    assert s3.head_object(Bucket=bucket, Key="before/encrypted")["ServerSideEncryption"] == "aws:kms"
-
-
 def test_a_conditional_write_is_refused_when_its_condition_fails(
     local: Local, function_role: Credentials
 ) -> None:

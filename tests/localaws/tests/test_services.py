@@ -17,7 +17,11 @@ def _instance(rds: Any, name: str = "db", **options: Any) -> dict[str, Any]:
         DBInstanceIdentifier=name,
         DBInstanceClass="db.t3.medium",
         Engine=options.pop("Engine", "postgres"),
-        **({} if "DBClusterIdentifier" in options else {"MasterUsername": "root", "MasterUserPassword": "a-password", "AllocatedStorage": 20}),
+        **(
+            {}
+            if "DBClusterIdentifier" in options
+            else {"MasterUsername": "root", "MasterUserPassword": "a-password", "AllocatedStorage": 20}
+        ),
         **options,
     )
     return rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
@@ -54,17 +58,18 @@ def test_a_multi_az_cluster_takes_minor_upgrades_for_its_instances(
         MasterUserPassword="a-password",
         AutoMinorVersionUpgrade=False,
     )
-    cluster = rds.describe_db_clusters(DBClusterIdentifier="cluster")["DBClusters"][0]
+    (cluster,) = rds.describe_db_clusters(DBClusterIdentifier="cluster")["DBClusters"]
     assert cluster["AutoMinorVersionUpgrade"] is False
-    member = _instance(rds, "member", Engine=engine, DBClusterIdentifier="cluster", AutoMinorVersionUpgrade=False)
-    assert member["DBClusterIdentifier"] == "cluster"
+    members = [member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"]]
+    assert len(members) == 3
     with pytest.raises(ClientError) as caught:
-        rds.modify_db_instance(DBInstanceIdentifier="member", AutoMinorVersionUpgrade=True)
+        rds.modify_db_instance(DBInstanceIdentifier=members[0], AutoMinorVersionUpgrade=True)
     assert refusal(caught)[0] == "InvalidParameterCombination"
     rds.modify_db_cluster(DBClusterIdentifier="cluster", AutoMinorVersionUpgrade=True, ApplyImmediately=True)
-    cluster = rds.describe_db_clusters(DBClusterIdentifier="cluster")["DBClusters"][0]
-    member = rds.describe_db_instances(DBInstanceIdentifier="member")["DBInstances"][0]
-    assert (cluster["AutoMinorVersionUpgrade"], member["AutoMinorVersionUpgrade"]) == (True, True)
+    (cluster,) = rds.describe_db_clusters(DBClusterIdentifier="cluster")["DBClusters"]
+    instances = rds.describe_db_instances()["DBInstances"]
+    assert {i["DBClusterIdentifier"] for i in instances} == {"cluster"}
+    assert [t["AutoMinorVersionUpgrade"] for t in (cluster, *instances)] == [True] * 4
 
 
 def test_the_rotation_of_a_key_keeps_its_period(local: Local, account: str) -> None:
@@ -143,13 +148,17 @@ def test_metrics_that_were_put_are_read_back(local: Local, account: str) -> None
     now = datetime.now(UTC)
     window: dict[str, Any] = {"StartTime": now - timedelta(hours=1), "EndTime": now + timedelta(hours=1)}
     metric = {"Namespace": "AWS/EC2", "MetricName": "MetadataNoToken", "Dimensions": dimensions}
-    points = cloudwatch.get_metric_statistics(**metric, **window, Period=3600, Statistics=["Sum"])["Datapoints"]
+    points = cloudwatch.get_metric_statistics(**metric, **window, Period=3600, Statistics=["Sum"])[
+        "Datapoints"
+    ]
     assert [p["Sum"] for p in points] == [3.0]
     query = {"Id": "q", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}}
     results = cloudwatch.get_metric_data(MetricDataQueries=[query], **window)["MetricDataResults"]
     assert results[0]["Values"] == [3.0]
     other = metric | {"Dimensions": [{"Name": "InstanceId", "Value": "i-2"}]}
-    points = cloudwatch.get_metric_statistics(**other, **window, Period=3600, Statistics=["Sum"])["Datapoints"]
+    points = cloudwatch.get_metric_statistics(**other, **window, Period=3600, Statistics=["Sum"])[
+        "Datapoints"
+    ]
     assert points == []
 
 

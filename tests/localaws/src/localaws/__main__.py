@@ -15,9 +15,13 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--port", type=int, help="the endpoint's port (default: a free one)")
     up.add_argument("--template", help="the SAM template of the admin account")
     up.add_argument("--member-role", help="the template of the member role")
-    up.add_argument("--function", action="append", default=[], metavar="NAME=PATH", help="the binary of a function")
+    up.add_argument(
+        "--function", action="append", default=[], metavar="NAME=PATH", help="the binary of a function"
+    )
     up.add_argument("--modes", help="the template's parameter Modes")
-    up.add_argument("--accounts", type=int, default=3, help="how many member accounts there are from the start")
+    up.add_argument(
+        "--accounts", type=int, default=3, help="how many member accounts there are from the start"
+    )
     up.add_argument("--visibility-seconds", type=int, help="lower the visibility timeout of every queue")
     up.add_argument("--no-deploy", action="store_true", help="accounts only, no stacks")
     up.add_argument("--parent-pid", type=int, help="end when this process is gone")

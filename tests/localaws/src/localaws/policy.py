@@ -1,8 +1,9 @@
 """Evaluation of IAM policies as a pure function.
 
-It answers for the member accounts, whose emulator does not look at resources or conditions. It covers what policies
-of this project use and refuses to guess: an operator it does not know never satisfies an Allow and always satisfies
-a Deny. It does not gather policies, resolve principals, or know resource-based policies other than trust policies.
+It answers for the member accounts, whose emulator does not look at resources or conditions. It covers what
+policies of this project use and refuses to guess: an operator it does not know never satisfies an Allow and
+always satisfies a Deny. It does not gather policies, resolve principals, or know resource-based policies
+other than trust policies.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ _NEGATED = {
 
 
 def _fill_in(text: str, context: Context) -> str:
-    """Policy variables such as `${aws:username}`; one without a value stays as it is and so matches nothing."""
+    """Policy variables such as `${aws:username}`; one without a value stays and so matches nothing."""
 
     def value(found: re.Match[str]) -> str:
         return str(context.get(found.group(1).lower(), found.group(0)))
@@ -148,7 +149,7 @@ def _names_resource(statement: Mapping[str, Any], resource: str | None, context:
 def _grants(
     documents: Iterable[Document], action: str, resource: str | None, context: Context
 ) -> tuple[bool, bool, bool]:
-    """(denied, allowed for certain, allowed if the unknown resource is the right one) by one set of policies."""
+    """(denied, allowed, allowed if the unknown resource is the right one) by one set of policies."""
     allowed = perhaps = False
     for document in documents:
         for statement in statements(document):
@@ -171,15 +172,20 @@ def decide(
     resource: str | None,
     context: Context,
 ) -> Decision:
-    """Decide on identity policies, each of `limits` (permissions boundary, session policy) being an intersection.
+    """Decide on identity policies, intersected with each of `limits` (boundary, session policy).
 
-    `resource` is None when the request does not tell it: an Allow on some resource then counts (marked `assumed`),
-    a Deny counts only when it names every resource.
+    `resource` is None when the request does not tell it: an Allow on some resource then counts (marked
+    `assumed`), a Deny counts only when it names every resource.
     """
     assumed = False
     sets = [("an identity-based policy", "no identity-based policy allows", policies)]
-    sets += [("a session policy or permissions boundary", "no session policy or boundary allows", s) for s in limits]
-    verdicts = [(kind, absence, _grants(list(docs), action, resource, context)) for kind, absence, docs in sets]
+    sets += [
+        ("a session policy or permissions boundary", "no session policy or boundary allows", s)
+        for s in limits
+    ]
+    verdicts = [
+        (kind, absence, _grants(list(docs), action, resource, context)) for kind, absence, docs in sets
+    ]
     for kind, _, (denied, _, _) in verdicts:
         if denied:
             return Decision(False, f"with an explicit deny in {kind}")
@@ -191,7 +197,7 @@ def decide(
 
 
 def principal_forms(arn: str, role_arn: str | None = None) -> set[str]:
-    """The ways in which a trust policy may name a caller; `role_arn` is the role behind a session, with its path."""
+    """The ways in which a trust policy may name a caller; `role_arn` is the role behind a session."""
     partition, account = arn.split(":")[1], arn.split(":")[4]
     forms = {"*", arn, account, f"arn:{partition}:iam::{account}:root"}
     session = re.fullmatch(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+", arn)

@@ -33,4 +33,5 @@ class World:
 
     @property
     def endpoint(self) -> str:
+        """The one address that clients are given."""
         return f"http://127.0.0.1:{self.port}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A function for the tests: writes down what it gets and who it is, and fails the messages that say `please fail`."""
+"""A function for the tests: tells what it gets and who it is, and fails messages that say `please fail`."""
 
 import http.client
 import json

@@ -1,7 +1,8 @@
-"""From an API operation to the IAM action it needs, the resource it touches and the condition keys it carries.
+"""From an API operation to its IAM action, the resource it touches and the condition keys it carries.
 
-MiniStack does this for the services it serves; this table is for the requests that go to moto. A resource that
-cannot be read off the request is None ("some resource"), which the evaluator treats leniently and marks.
+MiniStack does this for the services it serves; this table is for the requests that go to moto. A resource
+that cannot be read off the request is None ("some resource"), which the evaluator treats leniently and
+marks.
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def _kms(operation: Operation, account: str, region: str) -> str | None:
 
 def _cloudtrail(operation: Operation, account: str, region: str) -> str | None:
     name = operation.text("Name") or operation.text("TrailName") or ""
-    return name if name.startswith("arn:") or not name else f"arn:aws:cloudtrail:{region}:{account}:trail/{name}"
+    return (
+        name if name.startswith("arn:") or not name else f"arn:aws:cloudtrail:{region}:{account}:trail/{name}"
+    )
 
 
 def _securityhub(operation: Operation, account: str, region: str) -> str | None:
@@ -162,7 +165,7 @@ def resource_of(operation: Operation, account: str, region: str) -> str | None:
 
 def context_of(operation: Operation, region: str) -> dict[str, Any]:
     """The condition keys which the request itself carries, in lower case."""
-    context: dict[str, Any] = {"aws:requestedregion": region, "aws:securetransport": "false"}
+    context: dict[str, Any] = {"aws:requestedregion": region, "aws:securetransport": "true"}
     carried = {
         "iam:policyarn": "PolicyArn",
         "iam:permissionsboundary": "PermissionsBoundary",

@@ -1,7 +1,7 @@
-"""The application behind the endpoint: who calls, which operation, is it made to fail, is it allowed, who answers.
+"""The application behind the endpoint: who calls what, must it fail, is it allowed, and who answers.
 
-The admin account's platform services are answered by MiniStack, all else by moto. Requests without a signature
-(presigned links of the admin's buckets, health) are MiniStack's.
+The admin account's platform services are answered by MiniStack, all else by moto. Requests without a
+signature (presigned links of the admin's buckets, health) are MiniStack's.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ class Front:
         account = await self.identity.account_of(request.access_key)
         if account is None:
             message = "The security token included in the request is invalid."
-            code = "UnrecognizedClientException" if errors.protocol_of(request) == "json" else "InvalidClientTokenId"
+            code = (
+                "UnrecognizedClientException"
+                if errors.protocol_of(request) == "json"
+                else "InvalidClientTokenId"
+            )
             return errors.error(request, 403, code, message)
         operation = identify(request) or Operation(request.service, "Unknown")
         action = actions.action_of(operation)
@@ -97,12 +101,16 @@ class Front:
             }
             response = await self.moto.forward(request, account, check)
             response = self._noted(request, response, account, action, resource)
-        if operation.service == "securityhub" and operation.name == "BatchImportFindings" and response.status == 200:
+        if (
+            operation.service == "securityhub"
+            and operation.name == "BatchImportFindings"
+            and response.status == 200
+        ):
             response = await self._emit_imported(request, response)
         return response
 
     def _organizations_account(self, operation: Operation, account: str) -> str:
-        """The admin is a delegated administrator: Organizations answers it as it would the management account."""
+        """The admin is a delegated administrator: Organizations answers it as the management account."""
         return self.world.management if operation.service == "organizations" else account
 
     def _noted(
@@ -115,9 +123,16 @@ class Front:
         self.calls.add(account, principal, action, resource, reason is None, "member", assumed)
         if assumed:
             logger.info("allowed %s for %s without knowing the resource", action, principal)
-        return errors.denied(request, principal, action, resource, reason) if reason is not None else response
+        if reason is not None:
+            return errors.denied(request, principal, action, resource, reason)
+        public = [
+            (name, value) for name, value in response.headers if not name.lower().startswith("x-localaws-")
+        ]
+        return Response(response.status, public, response.body)
 
-    async def _assume_role(self, request: Request, account: str, operation: Operation, target: str) -> Response:
+    async def _assume_role(
+        self, request: Request, account: str, operation: Operation, target: str
+    ) -> Response:
         """AssumeRole into an account of moto: the caller's side first, then the role's."""
         role_arn = operation.text("RoleArn")
         check: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Deploys the project's templates: the stack in the admin account, the member role in every member account."""
+"""Deploys the templates: the stack in the admin account, the member role in every member account."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def client(world: World, service: str, account: str) -> Any:
 def _parameters(template: Mapping[str, Any], values: Mapping[str, str | None]) -> list[dict[str, str]]:
     """Those of `values` which the template asks for."""
     wanted = template.get("Parameters", {})
-    return [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items() if k in wanted and v is not None]
+    return [
+        {"ParameterKey": k, "ParameterValue": v} for k, v in values.items() if k in wanted and v is not None
+    ]
 
 
 def deploy(world: World, order: Order) -> dict[str, str]:
@@ -117,7 +119,7 @@ def member_stack(world: World, order: Order, outputs: Mapping[str, str]) -> dict
 
 
 def register_action_targets(moto: Moto, world: World) -> None:
-    """Let CloudFormation create Security Hub custom actions, which MiniStack does not know: they live in moto."""
+    """Let MiniStack's CloudFormation create Security Hub custom actions; they live in moto."""
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
     def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:

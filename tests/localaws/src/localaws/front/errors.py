@@ -8,7 +8,9 @@ from xml.sax.saxutils import escape
 
 from localaws.front.request import Request, Response
 
-_QUERY = frozenset({"autoscaling", "cloudformation", "elasticloadbalancing", "email", "iam", "rds", "sns", "sts"})
+_QUERY = frozenset(
+    {"autoscaling", "cloudformation", "elasticloadbalancing", "email", "iam", "rds", "sns", "sts"}
+)
 _REST_XML = frozenset({"cloudfront", "route53", "s3"})
 _XML = "text/xml"
 
@@ -19,7 +21,9 @@ def protocol_of(request: Request) -> str:
         return "ec2"
     if "cbor" in request.headers.get("smithy-protocol", ""):
         return "cbor"
-    if request.service in _QUERY or (request.service == "monitoring" and "x-amz-target" not in request.headers):
+    if request.service in _QUERY or (
+        request.service == "monitoring" and "x-amz-target" not in request.headers
+    ):
         return "query"
     return "rest-xml" if request.service in _REST_XML else "json"
 
@@ -43,7 +47,10 @@ def error(request: Request, status: int, code: str, message: str) -> Response:
     fields = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     match protocol_of(request):
         case "ec2":
-            body = f"<Response><Errors><Error>{fields}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+            body = (
+                f"<Response><Errors><Error>{fields}</Error></Errors>"
+                f"<RequestID>{request_id}</RequestID></Response>"
+            )
             return Response(status, [("content-type", _XML), *ids], body.encode())
         case "query":
             kind = "Receiver" if status >= 500 else "Sender"
@@ -52,8 +59,10 @@ def error(request: Request, status: int, code: str, message: str) -> Response:
                 f"<RequestId>{request_id}</RequestId></ErrorResponse>"
             )
             return Response(status, [("content-type", _XML), *ids], body.encode())
-        case "rest-xml" if request.raw_path.startswith("/v20180820/"):
-            body = f"<ErrorResponse><Error>{fields}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        case "rest-xml" if request.service != "s3" or request.raw_path.startswith("/v20180820/"):
+            body = (
+                f"<ErrorResponse><Error>{fields}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            )
             return Response(status, [("content-type", "application/xml"), *ids], body.encode())
         case "rest-xml":
             body = f"<Error>{fields}<RequestId>{request_id}</RequestId></Error>"
@@ -73,7 +82,12 @@ def denied(request: Request, principal: str, action: str, resource: str | None, 
     message = f"User: {principal} is not authorized to perform: {action}{where} {reason}".rstrip()
     match protocol_of(request):
         case "ec2":
-            return error(request, 403, "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}")
+            return error(
+                request,
+                403,
+                "UnauthorizedOperation",
+                f"You are not authorized to perform this operation. {message}",
+            )
         case "json":
             status = 400 if "x-amz-target" in request.headers else 403
             return error(request, status, "AccessDeniedException", message)

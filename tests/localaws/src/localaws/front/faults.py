@@ -51,7 +51,9 @@ class Faults:
     def clear(self) -> None:
         self._rules.clear()
 
-    async def apply(self, request: Request, account: str, operation: Operation, action: str) -> Response | None:
+    async def apply(
+        self, request: Request, account: str, operation: Operation, action: str
+    ) -> Response | None:
         """The failure which this call meets, or None."""
         with self._lock:
             rule = next((r for r in self._rules if r.matches(account, operation, action)), None)

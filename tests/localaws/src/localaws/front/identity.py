@@ -1,7 +1,7 @@
 """Which account do credentials belong to?
 
-A 12-digit access key is the root of that account and may do everything. Other keys are known to the emulator that
-issued them.
+A 12-digit access key is the root of that account and may do everything. Other keys are known to the
+emulator that issued them.
 """
 
 from __future__ import annotations

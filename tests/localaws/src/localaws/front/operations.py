@@ -1,7 +1,7 @@
 """Which API operation is this request? Answered from botocore's service models, for every protocol.
 
-Query and EC2 requests name their operation in the form, JSON ones in X-Amz-Target, CBOR ones in the path; REST
-operations are recognised by method, path template and the query keys and headers they require.
+Query and EC2 requests name their operation in the form, JSON ones in X-Amz-Target, CBOR ones in the path;
+REST operations are recognised by method, path template and the query keys and headers they require.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _routes(model_name: str) -> tuple[_Route, ...]:
                 literals,
                 tuple((k, v[0]) for k, v in parse_qs(query, keep_blank_values=True).items()),
                 frozenset(m["locationName"] for m in required.values() if m.get("location") == "querystring"),
-                frozenset(m["locationName"].lower() for m in required.values() if m.get("location") == "header"),
+                frozenset(
+                    m["locationName"].lower() for m in required.values() if m.get("location") == "header"
+                ),
             )
         )
     return tuple(routes)

@@ -1,13 +1,14 @@
 """MiniStack, the admin account's platform, as the rest of the front sees it.
 
-This and the repairs are the only modules that know MiniStack's insides. `configure` must run before anything imports
-it, as it reads its settings while it is imported.
+This and the repairs are the only modules that know MiniStack's insides. `configure` must run before
+anything imports it, as it reads its settings while it is imported.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
@@ -49,6 +50,7 @@ def configure(world: World, scratch: str) -> None:
         {
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": world.admin,
+            "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": world.endpoint,
             "AWS_REGION": world.region,
@@ -62,10 +64,13 @@ def configure(world: World, scratch: str) -> None:
             "MINISTACK_ACCOUNT_ID": world.admin,
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": world.region,
+            "NO_PROXY": "127.0.0.1,localhost",
             "S3_DATA_DIR": os.path.join(scratch, "s3"),
             "STATE_DIR": os.path.join(scratch, "state"),
+            "TMPDIR": scratch,
         }
     )
+    tempfile.tempdir = scratch
     os.environ.pop("AWS_SESSION_TOKEN", None)
     os.environ.pop("AWS_PROFILE", None)
 
@@ -74,8 +79,9 @@ class Platform:
     """MiniStack in this process."""
 
     def __init__(self, world: World, calls: Calls) -> None:
-        from localaws.front import repairs_ministack
         from ministack import app
+
+        from localaws.front import repairs_ministack
 
         self._world = world
         self.application: Application = app.app
@@ -153,7 +159,7 @@ class Platform:
 
         events: list[dict[str, Any]] = []
         with request_scope(self._world.admin, self._world.region):
-            for name in [n for n in lambda_svc._functions.keys() if function in n]:
+            for name in [n for n in lambda_svc._functions if function in n]:
                 group = lambda_svc._functions[name]["config"]["LoggingConfig"]["LogGroup"]
                 streams = (cloudwatch_logs._log_groups.get(group) or {}).get("streams", {})
                 for stream in list(streams.values()):

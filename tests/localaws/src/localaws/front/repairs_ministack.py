@@ -2,6 +2,8 @@
 
 - Denials name the resource, and every decision goes to the log of calls.
 - `aws:PrincipalOrgID` is the local organization's.
+- A function that ends before its first answer leaves its reason in its log.
+- The endpoint speaks plain HTTP, but to policies every request came over TLS: the templates refuse others.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ def apply(calls: Calls) -> None:
     _log_decisions(calls)
     _name_resources_in_denials()
     _belong_to_the_organization()
+    _count_as_tls()
+    _log_why_functions_end()
 
 
 def _log_decisions(calls: Calls) -> None:
@@ -56,3 +60,30 @@ def _belong_to_the_organization() -> None:
     from ministack.core import iam_evaluator as evaluator
 
     evaluator._principal_org_id = lambda account_id: ORGANIZATION
+
+
+def _count_as_tls() -> None:
+    from ministack import app
+    from ministack.core import iam_evaluator as evaluator
+
+    pin = evaluator.pin_request_origin
+
+    def pin_request_origin(source_ip: str, secure_transport: bool) -> None:
+        pin(source_ip, True)
+
+    evaluator.pin_request_origin = pin_request_origin
+    app.pin_request_origin = pin_request_origin
+
+
+def _log_why_functions_end() -> None:
+    from ministack.services import lambda_svc
+
+    execute = lambda_svc._execute_function_provided_warm
+
+    def execute_and_tell(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        result = execute(func, event, request_id)
+        if result.get("error") and not result.get("log"):
+            result["log"] = f"{result['body'].get('errorType')}: {result['body'].get('errorMessage')}"
+        return result
+
+    lambda_svc._execute_function_provided_warm = execute_and_tell

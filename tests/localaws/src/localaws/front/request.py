@@ -1,7 +1,7 @@
 """An AWS request as it arrived, read whole, and who signed it.
 
-Bodies are read before anything is decided, since the operation, the faults and the permissions depend on them.
-Signatures are not checked here: MiniStack checks its own, moto's are taken on trust.
+Bodies are read before anything is decided, since the operation, the faults and the permissions depend on
+them. Signatures are not checked here: MiniStack checks its own, moto's are taken on trust.
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class Response:
         headers = [(n.lower(), v) for n, v in self.headers if n.lower() not in _HOP_BY_HOP]
         own_length = next((v for n, v in self.headers if n.lower() == "content-length"), None)
         length = own_length if head and own_length else str(len(self.body))
-        encoded = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in [*headers, ("content-length", length)]]
+        encoded = [
+            (n.encode("latin-1"), v.encode("latin-1")) for n, v in [*headers, ("content-length", length)]
+        ]
         await send({"type": "http.response.start", "status": self.status, "headers": encoded})
         await send({"type": "http.response.body", "body": b"" if head else self.body})

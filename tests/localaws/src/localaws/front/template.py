@@ -1,8 +1,8 @@
 """From the SAM template to what MiniStack's CloudFormation can create.
 
-`sam package` is replaced by pointing each function at an object of the artefact bucket; the object is a zip whose
-`bootstrap` runs the binary where it was built, so that nothing large is copied. Resource types which MiniStack does
-not know are left out and told.
+`sam package` is replaced by pointing each function at an object of the artefact bucket; the object is a zip
+whose `bootstrap` runs the binary where it was built, so that nothing large is copied. Resource types which
+MiniStack does not know are left out and told.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def bootstrap_zip(binary: Path | None, label: str) -> bytes:
 def package(
     path: Path, binaries: Mapping[str, Path], supported: Collection[str], visibility_seconds: int | None
 ) -> Package:
-    """Transform the template at `path`. `binaries` are by function name; a name the template lacks is an error."""
+    """Transform the template at `path`. `binaries` are by function name; an unknown name is an error."""
     source = yaml_parse(path.read_text())
     source.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     objects: dict[str, bytes] = {}

@@ -31,20 +31,38 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def _is_taken(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 def _check(options: Namespace) -> dict[str, Path]:
     """What must exist; the binaries by function name."""
+    if options.port and _is_taken(options.port):
+        raise StartFailed(f"port {options.port} is taken: give another --port, or none")
     if not Path(options.moto_python).exists():
-        raise StartFailed(f"no Python at `{options.moto_python}`: create moto's environment first (make venvs)")
+        raise StartFailed(
+            f"no Python at `{options.moto_python}`: create moto's environment first (make venvs)"
+        )
     binaries = {}
     for given in options.function:
         name, separator, path = given.partition("=")
         if not separator or not Path(path).is_file():
-            raise StartFailed(f"--function `{given}`: give NAME=PATH of a built binary (cargo build --workspace)")
+            raise StartFailed(
+                f"--function `{given}`: give NAME=PATH of a built binary (cargo build --workspace)"
+            )
         binaries[name] = Path(path)
     given_paths = [options.template, *([options.member_role] if options.member_role else [])]
     for path in () if options.no_deploy else given_paths:
         if path is None or not Path(path).is_file():
-            raise StartFailed(f"no template `{path}`: give --template (and --member-role) that exist, or --no-deploy")
+            raise StartFailed(
+                f"no template `{path}`: give --template (and --member-role) that exist, or --no-deploy"
+            )
     return binaries
 
 
@@ -167,7 +185,7 @@ def _wait_for_front(world: World) -> None:
             return
         except OSError:
             time.sleep(0.02)
-    raise StartFailed(f"nothing listens on port {world.port}: is it taken? Give another --port")
+    raise StartFailed(f"nothing listens on port {world.port}: see the log")
 
 
 def up(options: Namespace) -> int:
@@ -178,7 +196,7 @@ def up(options: Namespace) -> int:
     except StartFailed as failure:
         print(f"localaws: {failure}", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="localaws-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="localaws-", ignore_cleanup_errors=True) as scratch:
         log_path = options.log or os.path.join(tempfile.gettempdir(), f"localaws-{os.getpid()}.log")
         errors = os.fdopen(os.dup(2), "w")
         with open(log_path, "ab", buffering=0) as log:
@@ -191,7 +209,7 @@ def up(options: Namespace) -> int:
             try:
                 _wait_for_moto(child, Moto(world.moto_port), log_path)
                 return asyncio.run(_serve(options, world, child, report))
-            except Exception as failure:  # noqa: BLE001 - whatever it is, it is told and moto is ended
+            except Exception as failure:
                 print(f"localaws: {failure} (log: {log_path})", file=errors, flush=True)
                 return 1
             finally:

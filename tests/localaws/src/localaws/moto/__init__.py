@@ -1,1 +1,1 @@
-"""moto's side: the member accounts, Security Hub and Organizations, as one WSGI application in its own process."""
+"""moto's side, in a process of its own: the member accounts, Security Hub and Organizations."""

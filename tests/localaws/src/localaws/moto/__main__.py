@@ -26,9 +26,10 @@ def main(port: int, parent: int) -> None:
     )
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
-    from localaws.moto.application import application
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import run_simple
+
+    from localaws.moto.application import application
 
     class Handler(MotoRequestHandler):
         """Without a line in the log for every request."""

@@ -1,4 +1,4 @@
-"""The WSGI application: doors, authorization, Security Hub, paging, and moto behind them."""
+"""The WSGI application: doors, authorization, Security Hub, and the repaired moto behind them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from localaws.moto import authorize, doors, hub, paging, repairs
-from localaws.moto.wsgi import Answer, Application, Environ, body_of, call, json_answer
-
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from localaws.moto import authorize, doors, hub, repairs
+from localaws.moto.wsgi import Answer, Application, Environ, body_of, call, json_answer
 
 
 def _door(name: str, body: bytes) -> Answer:
@@ -17,7 +17,7 @@ def _door(name: str, body: bytes) -> Answer:
         return json_answer({"error": f"no door {name}"}, 404)
     try:
         return json_answer(doors.OPEN[name](**json.loads(body or b"{}")))
-    except Exception as mistake:  # noqa: BLE001 - the caller reads what went wrong
+    except Exception as mistake:
         return json_answer({"error": f"{name}: {mistake!r}"}, 400)
 
 
@@ -28,7 +28,7 @@ def _serve(moto: Application, environ: Environ) -> Answer:
     if verdict is not None and not verdict.decision.allowed:
         return Answer(403, b"", verdict.headers())
     refusal = repairs.refuse(environ)
-    answer = refusal or hub.answer(environ) or paging.answer(moto, environ) or call(moto, environ)
+    answer = refusal or hub.answer(environ) or call(moto, environ)
     if verdict is not None:
         answer.headers = [*answer.headers, *verdict.headers()]
     return answer

@@ -1,4 +1,4 @@
-"""The decision on a request that the front marked: by identity policies, and for AssumeRole by the role's trust.
+"""The decision on a request the front marked: by identity policies, for AssumeRole by the trust too.
 
 moto's own enforcement is not used; it looks neither at resources nor at conditions.
 """
@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from moto.iam.models import Role, iam_backends
+
 from localaws.moto import organization, principals
 from localaws.moto.principals import Principal
 from localaws.moto.wsgi import Environ, account_of
 from localaws.policy import Decision, decide, principal_forms, trusts
-
-from moto.iam.models import Role, iam_backends
 
 _ALWAYS = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 _FROM_OUTSIDE = "because no resource-based policy allows the sts:AssumeRole action"
@@ -51,7 +51,7 @@ def _role(arn: str) -> Role | None:
 
 
 def _admit(check: dict[str, Any], caller: Principal) -> Decision:
-    """Whether the role to be assumed lets the caller in. Roots are let in everywhere, to stage and to look."""
+    """Whether the role to be assumed lets the caller in. Roots are let in, to stage and to look."""
     role = _role(check["assume"])
     if role is None or organization.is_suspended(check["assume"].split(":")[4]):
         return Decision(False, _FROM_OUTSIDE)

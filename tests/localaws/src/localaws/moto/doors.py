@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from localaws.moto import hub, organization, principals
-
 from moto.core.utils import utcnow
 from moto.iam.models import AccessKeyLastUsed, iam_backends
+
+from localaws.moto import hub, organization, principals
 
 _SUMMARY = {
     "AccountAccessKeysPresent": "_account_access_keys_present",
@@ -29,7 +29,7 @@ def iam_age(
     keys: dict[str, dict[str, Any]] | None = None,
     **password: float | None,
 ) -> None:
-    """Set when a user, its password (`password_last_used_days`) and its keys were made or used; None is never."""
+    """Set when a user, its password (`password_last_used_days`) and its keys were made or used."""
     aged = iam_backends[account]["aws"].users[user]
     if created_days is not None:
         aged.create_date = _ago(created_days)

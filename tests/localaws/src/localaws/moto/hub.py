@@ -1,7 +1,8 @@
 """Security Hub's findings, custom actions and standards, which moto has only in part.
 
-Findings of all accounts of a region are kept together, as the administrator sees them; a member sees its own.
-What BatchImportFindings stores stands also for Security Hub's own engine, whose product ARN is accepted here.
+Findings of all accounts of a region are kept together, as the administrator sees them; a member sees its
+own. What BatchImportFindings stores stands also for Security Hub's own engine, whose product ARN is
+accepted here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from localaws.world import ADMIN
 _CAP = 100
 _NOTE = 512
 _KEPT = ("Workflow", "Note", "UserDefinedFields", "VerificationState")
-_MERGED = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types", "UserDefinedFields", "VerificationState")
+_MERGED = (
+    "Confidence",
+    "Criticality",
+    "RelatedFindings",
+    "Severity",
+    "Types",
+    "UserDefinedFields",
+    "VerificationState",
+)
 
 Finding = dict[str, Any]
 
@@ -198,7 +207,9 @@ def _delete_action(region: _Region, account: str, arn: str, name: str) -> dict[s
 
 def _create_members(body: dict[str, Any]) -> None:
     if len(body.get("AccountDetails", [])) > 50:
-        raise HubError(400, "InvalidInputException", "Invalid parameter: AccountDetails has more than 50 items")
+        raise HubError(
+            400, "InvalidInputException", "Invalid parameter: AccountDetails has more than 50 items"
+        )
 
 
 def _dispatch(method: str, path: str, account: str, name: str, body: dict[str, Any]) -> dict[str, Any] | None:

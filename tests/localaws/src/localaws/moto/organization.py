@@ -6,12 +6,12 @@ import threading
 from typing import Any
 from unittest import mock
 
-from localaws.world import ADMIN, MANAGEMENT, ORGANIZATION, REGION
-
 from moto.cloudformation.models import cloudformation_backends
 from moto.organizations import utils
 from moto.organizations.models import FakeAccount, OrganizationsBackend, organizations_backends
 from moto.securityhub.models import securityhub_backends
+
+from localaws.world import ADMIN, MANAGEMENT, ORGANIZATION, REGION
 
 _lock = threading.Lock()
 
@@ -25,6 +25,7 @@ def found() -> None:
     with _lock:
         if _backend().org is not None:
             return
+        _page_like_aws()
         with mock.patch.object(utils, "make_random_org_id", lambda: ORGANIZATION):
             _backend().create_organization(REGION, FeatureSet="ALL")
         _join(ADMIN)
@@ -33,6 +34,11 @@ def found() -> None:
         )
         securityhub_backends[MANAGEMENT][REGION].enable_organization_admin_account(ADMIN)
         securityhub_backends[ADMIN][REGION].enable_security_hub()
+
+
+def _page_like_aws() -> None:
+    """AWS gives at most 20 accounts at once, moto 100."""
+    utils.PAGINATION_MODEL["list_accounts"]["limit_default"] = 20
 
 
 def _join(account: str) -> None:

@@ -65,7 +65,7 @@ def call(application: Application, environ: Environ) -> Answer:
     caught = Answer()
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], None]:
-        caught.status, caught.headers = int(status.split()[0]), headers
+        caught.status, caught.headers = int(status.split(maxsplit=1)[0]), headers
         return lambda chunk: None
 
     parts = application(environ, start_response)

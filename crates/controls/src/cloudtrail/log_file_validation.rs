@@ -1,0 +1,79 @@
+//! # Risk
+//! Without digests nobody can prove that a log file was not changed or deleted.
+//!
+//! # Remedy
+//! Switches on log file validation of the trail, in its home region. The trail's other fields stay.
+//!
+//! # Impact
+//! CloudTrail writes a small digest file beside the logs every hour. An organization's trail is changed only from the account that owns it.
+//!
+//! # Undo
+//! Exact: validation is switched off again. Digests that were written stay.
+
+use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_settings::cloudtrail::{LogFileValidation, TrailFacts, Validation};
+
+use crate::not_a;
+
+/// CloudTrail.4
+pub struct LogFilesValidated;
+
+/// The entry of the catalog.
+pub static ENTRY: Entry = Entry::of::<LogFilesValidated>();
+
+impl Control for LogFilesValidated {
+    const SPEC: Spec = Spec {
+        id: "CloudTrail.4",
+        title: "Trails prove their log files unchanged",
+        severity: Severity::Low,
+        class: Class::Automatic,
+        scope: Scope::Regional,
+        resources: &["AwsCloudTrailTrail"],
+        labels: &[
+            Label { standard: Standard::Cis12, clause: "2.2" },
+            Label { standard: Standard::Cis14, clause: "3.2" },
+            Label { standard: Standard::Cis30, clause: "3.2" },
+            Label { standard: Standard::Cis50, clause: "3.2" },
+            Label { standard: Standard::Fsbp, clause: "CloudTrail.4" },
+        ],
+    };
+    type Setting = LogFileValidation;
+    type Params = ();
+
+    fn locate(resource: &Resource, _params: &()) -> Located<LogFileValidation> {
+        let is_trail = resource.arn().is_some_and(|arn| arn.service == "cloudtrail" && arn.named("trail").is_some());
+        if is_trail { Ok(LogFileValidation { trail: resource.id.clone() }) } else { Err(not_a("a trail", &resource.id)) }
+    }
+
+    fn want(value: &Validation, facts: &TrailFacts, _params: &()) -> Want<Validation> {
+        if value.log_file_validation {
+            Want::Keep
+        } else if facts.is_organization_trail && !facts.is_own {
+            Want::Tell("the trail is the organization's: switch on log file validation in the account that owns it.".into())
+        } else {
+            Want::Set(Validation { log_file_validation: true })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn want(on: bool, is_organization_trail: bool, is_own: bool) -> Want<Validation> {
+        LogFilesValidated::want(&Validation { log_file_validation: on }, &TrailFacts { is_organization_trail, is_own }, &())
+    }
+
+    #[test]
+    fn switches_validation_on() {
+        assert_eq!(want(false, false, true), Want::Set(Validation { log_file_validation: true }));
+        assert_eq!(want(false, true, true), Want::Set(Validation { log_file_validation: true }));
+        assert_eq!(want(true, false, true), Want::Keep);
+    }
+
+    #[test]
+    fn never_changes_the_organization_s_trail_from_a_member() {
+        assert!(matches!(want(false, true, false), Want::Tell(_)));
+    }
+}

@@ -1,0 +1,77 @@
+//! # Risk
+//! SSH and RDP that the whole IPv4 internet can reach are found and attacked within minutes.
+//!
+//! # Remedy
+//! Takes ports 22 and 3389 (TCP and UDP) from the rules that let in `0.0.0.0/0`, or that add up to it, alone or through prefix lists. Only
+//! those rules are touched: a wider range is split so that its other ports stay, all other sources stay, and descriptions and tags with them.
+//! "All traffic" becomes all other TCP and UDP ports, ICMP, GRE, ESP and AH. What stays is authorized before the wide rule is revoked.
+//!
+//! # Impact
+//! New connections to the two ports from the open internet are refused; established ones survive, because security groups are stateful. Of
+//! an "all traffic" rule, IP protocols other than the ones above are no longer admitted.
+//!
+//! # Undo
+//! Exact: the rules come back with their descriptions and tags, under new rule ids.
+
+use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_settings::ec2::{Ingress, IngressFacts, IngressRules};
+
+use super::exposure::{Family, closed, group_of};
+
+/// EC2.53
+pub struct AdminPortsClosedV4;
+
+/// The entry of the catalog.
+pub static ENTRY: Entry = Entry::of::<AdminPortsClosedV4>();
+
+impl Control for AdminPortsClosedV4 {
+    const SPEC: Spec = Spec {
+        id: "EC2.53",
+        title: "The IPv4 internet cannot reach remote administration ports",
+        severity: Severity::High,
+        class: Class::Automatic,
+        scope: Scope::Regional,
+        resources: &["AwsEc2SecurityGroup"],
+        labels: &[Label { standard: Standard::Cis30, clause: "5.2" }, Label { standard: Standard::Cis50, clause: "5.3" }],
+    };
+    type Setting = IngressRules;
+    type Params = ();
+
+    fn locate(resource: &Resource, _params: &()) -> Located<IngressRules> {
+        group_of(resource)
+    }
+
+    fn want(value: &Ingress, facts: &IngressFacts, _params: &()) -> Want<Ingress> {
+        closed(value, facts, Family::V4).map_or(Want::Keep, Want::Set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redress_settings::ec2::{Rule, Source};
+
+    use super::*;
+
+    fn ingress(networks: &[&str]) -> Ingress {
+        let source = |net: &&str| net.parse().map(Source::V4).unwrap_or_else(|_| Source::V6(net.parse().unwrap()));
+        let rule = |net| Rule {
+            id: None,
+            protocol: "tcp".into(),
+            from_port: 22,
+            to_port: 22,
+            source: source(net),
+            description: None,
+            tags: Default::default(),
+        };
+        Ingress::new(networks.iter().map(rule).collect())
+    }
+
+    #[test]
+    fn looks_at_its_own_address_family_only() {
+        let want = |networks: &[&str]| AdminPortsClosedV4::want(&ingress(networks), &IngressFacts::default(), &());
+        let other = "::/0";
+        assert_eq!(want(&[other]), Want::Keep);
+        assert_eq!(want(&[other, "0.0.0.0/0"]), Want::Set(ingress(&[other])));
+    }
+}

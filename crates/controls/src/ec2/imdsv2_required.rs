@@ -1,0 +1,83 @@
+//! # Risk
+//! Version 1 of the instance metadata service hands the instance's credentials to whoever can make the instance fetch a URL.
+//!
+//! # Remedy
+//! Requires session tokens (IMDSv2). Hop limit and endpoint stay as they are; a disabled endpoint stays disabled.
+//!
+//! # Impact
+//! Software that asks without a token no longer gets an answer. The metric `MetadataNoToken` of the last fourteen days is read first: where
+//! anybody still asked without one, the change needs approval.
+//!
+//! # Undo
+//! Exact: tokens become optional again.
+
+use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_settings::ec2::{InstanceFacts, Metadata, MetadataOptions};
+
+use crate::not_a;
+
+/// EC2.8
+pub struct Imdsv2Required;
+
+/// The entry of the catalog.
+pub static ENTRY: Entry = Entry::of::<Imdsv2Required>();
+
+impl Control for Imdsv2Required {
+    const SPEC: Spec = Spec {
+        id: "EC2.8",
+        title: "Instances answer metadata requests with tokens only",
+        severity: Severity::High,
+        class: Class::Guarded,
+        scope: Scope::Regional,
+        resources: &["AwsEc2Instance"],
+        labels: &[
+            Label { standard: Standard::Cis30, clause: "5.6" },
+            Label { standard: Standard::Cis50, clause: "5.7" },
+            Label { standard: Standard::Fsbp, clause: "EC2.8" },
+        ],
+    };
+    type Setting = MetadataOptions;
+    type Params = ();
+
+    fn locate(resource: &Resource, _params: &()) -> Located<MetadataOptions> {
+        let instance = resource.arn().and_then(|arn| arn.named("instance").map(str::to_owned));
+        instance.map(|instance| MetadataOptions { instance }).ok_or_else(|| not_a("an instance", &resource.id))
+    }
+
+    fn want(value: &Metadata, facts: &InstanceFacts, _params: &()) -> Want<Metadata> {
+        if value.http_tokens == "required" {
+            return Want::Keep;
+        }
+        let to = Metadata { http_tokens: "required".into(), ..value.clone() };
+        let calls = facts.calls_without_token;
+        if calls > 0.0 {
+            return Want::Ask { to, why: format!("{calls} metadata requests without a token in the last 14 days would have been refused") };
+        }
+        Want::Set(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn want(http_tokens: &str, endpoint: &str, calls_without_token: f64) -> Want<Metadata> {
+        let value = Metadata { http_tokens: http_tokens.into(), hop_limit: 3, endpoint: endpoint.into() };
+        Imdsv2Required::want(&value, &InstanceFacts { calls_without_token }, &())
+    }
+
+    #[test]
+    fn requires_tokens_and_keeps_hop_limit_and_endpoint() {
+        for endpoint in ["enabled", "disabled"] {
+            let Want::Set(to) = want("optional", endpoint, 0.0) else { panic!("nothing is set") };
+            assert_eq!((to.http_tokens.as_str(), to.hop_limit, to.endpoint.as_str()), ("required", 3, endpoint));
+        }
+        assert_eq!(want("required", "enabled", 0.0), Want::Keep);
+    }
+
+    #[test]
+    fn asks_where_somebody_still_comes_without_a_token() {
+        assert!(matches!(want("optional", "enabled", 7.0), Want::Ask { why, .. } if why.starts_with("7 ")));
+    }
+}

@@ -1,0 +1,82 @@
+//! # Risk
+//! One public ACL or policy, set by mistake, shows a bucket's content to everybody.
+//!
+//! # Remedy
+//! Switches on all four blocks on public access of the bucket. Switches are only ever raised.
+//!
+//! # Impact
+//! Whatever is reached through a public ACL or policy stops being reachable. So a bucket that serves a website, or whose policy is public,
+//! is changed only after approval.
+//!
+//! # Undo
+//! Exact: the four switches as they were, or no configuration where there was none.
+
+use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_settings::s3::{BucketPublicAccess, PublicAccess, PublicFacts};
+
+use super::bucket::bucket_of;
+
+/// S3.8
+pub struct PublicAccessBlocked;
+
+/// The entry of the catalog.
+pub static ENTRY: Entry = Entry::of::<PublicAccessBlocked>();
+
+impl Control for PublicAccessBlocked {
+    const SPEC: Spec = Spec {
+        id: "S3.8",
+        title: "Buckets block public access",
+        severity: Severity::High,
+        class: Class::Automatic,
+        scope: Scope::Regional,
+        resources: &["AwsS3Bucket"],
+        labels: &[
+            Label { standard: Standard::Cis14, clause: "2.1.5.2" },
+            Label { standard: Standard::Cis30, clause: "2.1.4.2" },
+            Label { standard: Standard::Cis50, clause: "2.1.4.2" },
+            Label { standard: Standard::Fsbp, clause: "S3.8" },
+        ],
+    };
+    type Setting = BucketPublicAccess;
+    type Params = ();
+
+    fn locate(resource: &Resource, _params: &()) -> Located<BucketPublicAccess> {
+        bucket_of(resource).map(|bucket| BucketPublicAccess { bucket })
+    }
+
+    fn want(value: &Option<PublicAccess>, facts: &PublicFacts, _params: &()) -> Want<Option<PublicAccess>> {
+        if *value == Some(PublicAccess::BLOCKED) {
+            return Want::Keep;
+        }
+        let to = Some(PublicAccess::BLOCKED);
+        match (facts.serves_website, facts.policy_is_public) {
+            (false, false) => Want::Set(to),
+            (true, _) => Want::Ask { to, why: "the bucket serves a website".into() },
+            (false, true) => Want::Ask { to, why: "the bucket's policy is public".into() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn want(value: Option<PublicAccess>, serves_website: bool, policy_is_public: bool) -> Want<Option<PublicAccess>> {
+        PublicAccessBlocked::want(&value, &PublicFacts { serves_website, policy_is_public }, &())
+    }
+
+    #[test]
+    fn raises_what_is_missing() {
+        let part = PublicAccess { ignore_public_acls: false, ..PublicAccess::BLOCKED };
+        assert_eq!(want(Some(part), false, false), Want::Set(Some(PublicAccess::BLOCKED)));
+        assert_eq!(want(None, false, false), Want::Set(Some(PublicAccess::BLOCKED)));
+        assert_eq!(want(Some(PublicAccess::BLOCKED), false, false), Want::Keep);
+    }
+
+    #[test]
+    fn what_is_public_on_purpose_needs_approval() {
+        assert!(matches!(want(None, true, false), Want::Ask { .. }));
+        assert!(matches!(want(None, false, true), Want::Ask { .. }));
+    }
+}
