@@ -1,1 +1,213 @@
-//! x
+//! What end-to-end tests need: a deployed suite on the local AWS, findings sent through it, and what became of them.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_securityhub::types::{
+    AwsSecurityFinding, AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, Resource, Severity, SeverityLabel, StringFilter,
+    StringFilterComparison, WorkflowStatus, WorkflowUpdate,
+};
+use aws_types::SdkConfig;
+use redress_model::{AccountId, Region};
+use redress_testkit::{
+    events::{chosen, unique},
+    local::{LocalAws, Options},
+    stage::{Place, Staged},
+};
+use serde_json::{Value as Json, json};
+use tokio::runtime::Runtime;
+
+/// One runtime for all tests of the process.
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// How long a finding may take to be answered before a test fails.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The suite, deployed from its real template with its real binaries.
+pub struct World {
+    local: LocalAws,
+    admin: SdkConfig,
+}
+
+/// A finding as Security Hub has it now.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Its workflow status.
+    pub workflow: String,
+    /// The note on it.
+    pub note: String,
+    /// The outcome's word in its user-defined fields.
+    pub outcome: String,
+    /// The run in its user-defined fields.
+    pub run: String,
+}
+
+impl World {
+    /// Deploys with these options.
+    pub fn start(options: &Options) -> Self {
+        let local = LocalAws::start(options).unwrap_or_else(|error| panic!("{error}"));
+        // Tests start it from within the runtime.
+        let admin = std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(local.admin())).join().unwrap());
+        Self { local, admin }
+    }
+
+    /// The local AWS under it.
+    pub fn local(&self) -> &LocalAws {
+        &self.local
+    }
+
+    /// The configuration of the administrator account.
+    pub fn admin(&self) -> &SdkConfig {
+        &self.admin
+    }
+
+    /// A member account that no other test uses.
+    pub async fn place(&self) -> Place<'_> {
+        self.place_with(json!({})).await
+    }
+
+    /// The same, added with options of the local AWS.
+    pub async fn place_with(&self, options: Json) -> Place<'_> {
+        let account = AccountId::try_from(format!("4{:011}", unique())).unwrap();
+        self.local.add_account(&account, options);
+        Place::new(&self.local, account, self.local.ready().region.clone()).await
+    }
+
+    /// Imports a finding in its own account, as Security Hub does.
+    pub async fn import(&self, finding: &Json) {
+        let account = AccountId::try_from(finding["AwsAccountId"].as_str().unwrap()).unwrap();
+        let region = Region::try_from(finding["Region"].as_str().unwrap()).unwrap();
+        import(&self.local, &account, &region, finding).await;
+    }
+
+    /// A person chooses a custom action on a finding.
+    pub fn choose(&self, action: &str, finding: &Json) {
+        let ready = self.local.ready();
+        self.local.send_event(&chosen(action, ready.admin.as_str(), &ready.region, std::slice::from_ref(finding)));
+    }
+
+    /// The finding as it is now.
+    pub async fn see(&self, finding: &Json) -> Option<Seen> {
+        see(&self.admin, finding).await
+    }
+
+    /// Waits until a run has answered the finding: another one than `before`, if there was one.
+    pub async fn answer(&self, finding: &Json, before: Option<&Seen>) -> Seen {
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            if let Some(seen) = self.see(finding).await
+                && !seen.run.is_empty()
+                && before.is_none_or(|before| before.run != seen.run)
+            {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let logs = ["finding-router", "cis-remediator"].map(|name| {
+            let logs = self.local.logs(name);
+            logs[logs.len().saturating_sub(8)..].join("\n")
+        });
+        panic!("no answer to {} in {PATIENCE:?}\n{}", finding["Id"], logs.join("\n---\n"))
+    }
+
+    /// Opens the finding again, as Security Hub does when a control fails anew.
+    pub async fn reopen(&self, finding: &Json) {
+        let call = aws_sdk_securityhub::Client::new(&self.admin).batch_update_findings();
+        let text = |name: &str| finding[name].as_str().unwrap().to_owned();
+        let id = AwsSecurityFindingIdentifier::builder().id(text("Id")).product_arn(text("ProductArn")).build();
+        let new = WorkflowUpdate::builder().status(WorkflowStatus::New).build();
+        call.finding_identifiers(id).workflow(new).send().await.unwrap();
+    }
+
+    /// The record of a run, from the ledger.
+    pub async fn record(&self, run: &str) -> Json {
+        let client = aws_sdk_dynamodb::Client::new(&self.admin);
+        let key = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
+        let call = client.get_item().table_name(self.local.output("LedgerTable")).key("pk", key(&format!("RUN#{run}"))).key("sk", key("RECORD"));
+        let item = call.send().await.unwrap().item.unwrap_or_else(|| panic!("no record of run {run}"));
+        serde_json::from_str(item["record"].as_s().unwrap()).unwrap()
+    }
+
+    /// The image of that name, from the vault.
+    pub async fn image(&self, name: &str) -> Json {
+        let call = aws_sdk_s3::Client::new(&self.admin).get_object();
+        let answer = call.bucket(self.local.output("VaultBucket")).key(format!("before/{name}.json")).send().await.unwrap();
+        serde_json::from_slice(&answer.body.collect().await.unwrap().to_vec()).unwrap()
+    }
+
+    /// The actions that were taken in a staged account by the member role.
+    pub fn actions_in(&self, staged: &Staged) -> Vec<String> {
+        let calls = self.local.calls().into_iter();
+        let ours = calls.filter(|call| call.account == staged.account.as_str() && call.principal.contains("RedressMemberRole"));
+        ours.map(|call| call.action).collect()
+    }
+
+    /// Takes every message off a queue.
+    pub async fn drain(&self, output: &str) -> Vec<aws_sdk_sqs::types::Message> {
+        let client = aws_sdk_sqs::Client::new(&self.admin);
+        let url = self.local.output(output);
+        let mut all = Vec::new();
+        loop {
+            let call = client.receive_message().queue_url(&url).max_number_of_messages(10).message_attribute_names("All");
+            let some = call.send().await.unwrap().messages.unwrap_or_default();
+            if some.is_empty() {
+                return all;
+            }
+            for message in some {
+                client.delete_message().queue_url(&url).receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+                all.push(message);
+            }
+        }
+    }
+}
+
+/// Imports a finding in an account, as Security Hub's own checks do.
+pub async fn import(local: &LocalAws, account: &AccountId, region: &Region, finding: &Json) {
+    let sdk = local.root(account, region).await;
+    let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let resource = &finding["Resources"][0];
+    let part = |name: &str| resource[name].as_str().unwrap_or_default().to_owned();
+    let compliance = aws_sdk_securityhub::types::Compliance::builder()
+        .status(finding["Compliance"]["Status"].as_str().unwrap_or("FAILED").into())
+        .set_security_control_id(finding["Compliance"]["SecurityControlId"].as_str().map(str::to_owned))
+        .build();
+    let severity = finding["Severity"]["Label"].as_str().unwrap_or("MEDIUM");
+    let asff = AwsSecurityFinding::builder()
+        .schema_version("2018-10-08")
+        .id(text("Id"))
+        .product_arn(text("ProductArn"))
+        .generator_id(text("GeneratorId"))
+        .aws_account_id(text("AwsAccountId"))
+        .region(text("Region"))
+        .types("Software and Configuration Checks")
+        .created_at(text("CreatedAt"))
+        .updated_at(text("UpdatedAt"))
+        .title(text("Title"))
+        .description(text("Description"))
+        .severity(Severity::builder().label(SeverityLabel::from(severity)).build())
+        .compliance(compliance)
+        .record_state(finding["RecordState"].as_str().unwrap_or("ACTIVE").into())
+        .resources(Resource::builder().r#type(part("Type")).id(part("Id")).region(part("Region")).build())
+        .build();
+    let answer = aws_sdk_securityhub::Client::new(&sdk).batch_import_findings().findings(asff).send().await.unwrap();
+    assert_eq!(answer.failed_count(), Some(0), "{:?}", answer.failed_findings());
+}
+
+/// The finding as Security Hub's administrator sees it.
+pub async fn see(admin: &SdkConfig, finding: &Json) -> Option<Seen> {
+    let equals = |value: &str| StringFilter::builder().value(value).comparison(StringFilterComparison::Equals).build();
+    let filters = AwsSecurityFindingFilters::builder().id(equals(finding["Id"].as_str()?)).build();
+    let answer = aws_sdk_securityhub::Client::new(admin).get_findings().filters(filters).send().await.unwrap();
+    let found = answer.findings().first()?;
+    let field = |name: &str| found.user_defined_fields().and_then(|fields| fields.get(name)).cloned().unwrap_or_default();
+    Some(Seen {
+        workflow: found.workflow().and_then(|workflow| workflow.status()).map_or("NEW", WorkflowStatus::as_str).to_owned(),
+        note: found.note().and_then(|note| note.text()).unwrap_or_default().to_owned(),
+        outcome: field("redress-outcome"),
+        run: field("redress-run"),
+    })
+}

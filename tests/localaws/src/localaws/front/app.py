@@ -82,6 +82,9 @@ class Front:
         region, account = request.region, self.world.admin
         resource = actions.resource_of(operation, account, region)
         context = actions.context_of(operation, region)
+        owner = (resource or "").split(":")[4:5]
+        if owner and owner[0] in [self.world.admin, self.world.management, *self.world.members]:
+            context["aws:resourceorgid"] = self.world.organization
         refused = self.platform.refuses(request.access_key, action, resource, region, context)
         return errors.denied(request, refused[0], action, resource, refused[1]) if refused else None
 

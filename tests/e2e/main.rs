@@ -1,0 +1,64 @@
+//! End-to-end tests: the real binaries, deployed from the real template, on a local AWS that enforces IAM.
+//!
+//! Every control of the catalog gets its rows here without a line of its own. The last trial looks back at all calls of all others: nothing
+//! was denied, and whatever the roles grant was used.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod conformance;
+mod grants;
+mod journeys;
+
+use std::{future::Future, ops::Deref, process::ExitCode, sync::OnceLock};
+
+use libtest_mimic::{Arguments, Trial};
+use redress_e2e::{RUNTIME, World};
+use redress_testkit::local::Options;
+
+/// The suite as it is shipped: every control in mode `plan`.
+static SHIPPED: Deployed = Deployed { world: OnceLock::new(), options: Options::new };
+/// The suite with everything switched on.
+static AUTO: Deployed = Deployed { world: OnceLock::new(), options: || Options::new().modes("auto") };
+
+/// A deployment that starts with the first test that needs it.
+struct Deployed {
+    world: OnceLock<World>,
+    options: fn() -> Options,
+}
+
+impl Deref for Deployed {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        self.world.get_or_init(|| World::start(&(self.options)()))
+    }
+}
+
+/// A test by its sentence.
+fn trial<F: Future<Output = ()>>(name: impl Into<String>, test: impl FnOnce() -> F + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        // Unoptimized futures of SDK calls are larger than the usual stack of a thread.
+        let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(|| RUNTIME.block_on(test())).map_err(|error| error.to_string())?;
+        thread.join().map_err(|_| "see above".into())
+    })
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Two cores: more at once only wait for each other.
+    arguments.test_threads = arguments.test_threads.or(Some(4));
+    let is_whole_run = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
+    let mut trials = conformance::trials();
+    trials.extend(journeys::trials());
+    let first = libtest_mimic::run(&arguments, trials);
+    let mut failed = first.has_failed();
+    if is_whole_run {
+        arguments.filter = Some("grants".into());
+        failed |= libtest_mimic::run(&arguments, grants::trials()).has_failed();
+    }
+    for deployed in [&SHIPPED, &AUTO] {
+        if let Some(world) = deployed.world.get() {
+            world.local().stop();
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,156 @@
+"""Have Prowler judge one account of the local AWS and sort its verdicts by Security Hub control.
+
+    python tests/prowler/scan.py --endpoint http://127.0.0.1:40123 --account 300000000001 --out verdicts.json
+
+Writes `{control: {check: [{"resource": ..., "status": ...}]}}` and prints a line for each check. Exits with 0
+whatever Prowler found, with 1 when there is no verdict, and with 3 when the verdicts are there but Prowler
+failed to read something, which it tells on stderr. Needs nothing but Python; Prowler has an environment of
+its own (README.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TypedDict
+
+from checks import CHECKS
+
+HERE = Path(__file__).resolve().parent
+PROWLER = HERE.parents[1] / ".venv" / "prowler" / "bin" / "prowler"
+TIMEOUT_SECONDS = 300
+
+
+class Verdict(TypedDict):
+    """What one check says about one resource."""
+
+    resource: str
+    status: str
+
+
+Verdicts = dict[str, dict[str, list[Verdict]]]
+
+
+class ScanError(Exception):
+    """There is no verdict."""
+
+
+def scan(
+    endpoint: str, account: str, region: str = "us-east-1", prowler: Path = PROWLER
+) -> tuple[Verdicts, list[str]]:
+    """The verdicts of all checks of the table on one account and region, and what Prowler failed to read."""
+    with tempfile.TemporaryDirectory(prefix="prowler-") as name:
+        scratch = Path(name)
+        _run(prowler, scratch, endpoint, account, region)
+        output, log = scratch / "scan.ocsf.json", scratch / "errors.log"
+        findings = json.loads(output.read_text()) if output.exists() else []
+        return by_control(findings), failures(log.read_text() if log.exists() else "")
+
+
+def failures(log: str) -> list[str]:
+    """The messages in Prowler's log, without those about calls that were left out on purpose."""
+    messages = re.findall(r'"module": "(\w+)", "message": "([^\n]*)', log)
+    return [f"{module}: {message}" for module, message in messages if "NotAskedError[" not in message]
+
+
+def by_control(findings: list[dict]) -> Verdicts:
+    """Prowler's OCSF findings under the controls they speak about; a check which said nothing has none."""
+    told: dict[str, list[Verdict]] = {}
+    for finding in findings:
+        verdicts = told.setdefault(finding["metadata"]["event_code"], [])
+        verdicts += [
+            Verdict(resource=resource["uid"], status=finding["status_code"])
+            for resource in finding["resources"]
+        ]
+    for verdicts in told.values():
+        verdicts.sort(key=lambda verdict: verdict["resource"])
+    return {control: {check: told.get(check, []) for check in checks} for control, checks in CHECKS.items()}
+
+
+def _run(prowler: Path, scratch: Path, endpoint: str, account: str, region: str) -> None:
+    python = prowler.parent / "python"
+    if not python.exists():
+        raise ScanError(f"no Python beside {prowler}: is Prowler's environment there?")
+    command = [str(python), "-P", str(HERE / "loopback.py"), "aws", "--region", region]
+    command += ["--check", *sorted({check for checks in CHECKS.values() for check in checks})]
+    # Groups without interfaces and regions without volumes count too; and failures are no error.
+    command += ["--scan-unused-services", "--ignore-exit-code-3", "--no-banner", "--no-color"]
+    command += ["--output-formats", "json-ocsf", "--output-directory", str(scratch)]
+    command += ["--output-filename", "scan"]
+    command += ["--log-level", "ERROR", "--log-file", str(scratch / "errors.log")]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=scratch,
+            env=_environment(scratch, endpoint, account, region),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise ScanError(f"Prowler was not done after {TIMEOUT_SECONDS} s") from late
+    if done.returncode:
+        raise ScanError(f"Prowler ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+def _environment(scratch: Path, endpoint: str, account: str, region: str) -> dict[str, str]:
+    """Nothing of the caller's: no profile, no proxy, no key of Prowler's cloud."""
+    return {
+        "PATH": os.defpath,
+        "HOME": str(scratch),
+        "LANG": "C.UTF-8",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": account,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def table(verdicts: Verdicts) -> str:
+    """A line for each check of each control: FAIL when something fails, PASS when all pass, else a dash."""
+    rows = []
+    for control, checks in verdicts.items():
+        for check, found in checks.items():
+            failed = [verdict["resource"] for verdict in found if verdict["status"] == "FAIL"]
+            passed = sum(verdict["status"] == "PASS" for verdict in found)
+            word = "FAIL" if failed else "PASS" if passed else "-"
+            named = ", ".join(resource.rsplit(":", 1)[-1] for resource in failed)
+            rows.append(f"{control:<13} {word:<4} {passed:>3} of {len(found):<3} {check}  {named}".rstrip())
+    return "\n".join(rows)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--endpoint", required=True, help="address of the local AWS")
+    parser.add_argument("--account", required=True, help="the account of 12 digits, as its root")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--prowler", type=Path, default=PROWLER, help="bin/prowler of its environment")
+    parser.add_argument("--out", type=Path, required=True, help="where the verdicts are written, as JSON")
+    options = parser.parse_args()
+    try:
+        verdicts, unread = scan(options.endpoint, options.account, options.region, options.prowler)
+    except ScanError as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    options.out.write_text(json.dumps(verdicts, indent=2) + "\n")
+    print(table(verdicts))
+    for failure in unread:
+        print(f"not read: {failure}", file=sys.stderr)
+    return 3 if unread else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
