@@ -12,14 +12,19 @@ import socket
 import sys
 from typing import Any
 
-# Prowler reads more of a service than a check needs. No check of ours needs these, and moto lacks them.
+# Prowler reads more of a service than a check needs. No check of ours needs these, and moto lacks them (or,
+# of a bucket without a setting of its own, the encryption which every bucket has).
 NEEDLESS = {
     "ec2:DescribeClientVpnEndpoints",
     "ec2:GetImageBlockPublicAccessState",
     "ec2:GetInstanceMetadataDefaults",
     "ec2:GetSnapshotBlockPublicAccessState",
+    "iam:GenerateServiceLastAccessedDetails",
     "iam:ListOrganizationsFeatures",
+    "iam:ListServiceSpecificCredentials",
+    "rds:DescribeCertificates",
     "rds:DescribeDBEngineVersions",
+    "s3:GetBucketEncryption",
 }
 
 _ACCOUNT_PREFIX = re.compile(r"^\d{12}\.")

@@ -55,7 +55,7 @@ def scan(
 
 def failures(log: str) -> list[str]:
     """The messages in Prowler's log, without those about calls that were left out on purpose."""
-    messages = re.findall(r'"module": "(\w+)", "message": "([^\n]*)', log)
+    messages = re.findall(r'"module": "(\w+)", "message": "(.*?)"?}?$', log, re.MULTILINE)
     return [f"{module}: {message}" for module, message in messages if "NotAskedError[" not in message]
 
 
@@ -74,7 +74,7 @@ def by_control(findings: list[dict]) -> Verdicts:
 
 
 def _run(prowler: Path, scratch: Path, endpoint: str, account: str, region: str) -> None:
-    python = prowler.parent / "python"
+    python = prowler.absolute().parent / "python"
     if not python.exists():
         raise ScanError(f"no Python beside {prowler}: is Prowler's environment there?")
     command = [str(python), "-P", str(HERE / "loopback.py"), "aws", "--region", region]

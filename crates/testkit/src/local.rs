@@ -198,8 +198,8 @@ pub struct Call {
     pub principal: String,
     /// The IAM action.
     pub action: String,
-    /// The resource, `*` where the request does not tell.
-    pub resource: String,
+    /// The resource, where the request tells.
+    pub resource: Option<String>,
     /// Whether IAM allowed it.
     pub allowed: bool,
 }

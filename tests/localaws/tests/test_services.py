@@ -59,7 +59,7 @@ def test_a_multi_az_cluster_takes_minor_upgrades_for_its_instances(
         AutoMinorVersionUpgrade=False,
     )
     (cluster,) = rds.describe_db_clusters(DBClusterIdentifier="cluster")["DBClusters"]
-    assert cluster["AutoMinorVersionUpgrade"] is False
+    assert (cluster["AutoMinorVersionUpgrade"], cluster["MultiAZ"]) == (False, True)
     members = [member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"]]
     assert len(members) == 3
     with pytest.raises(ClientError) as caught:
@@ -70,6 +70,23 @@ def test_a_multi_az_cluster_takes_minor_upgrades_for_its_instances(
     instances = rds.describe_db_instances()["DBInstances"]
     assert {i["DBClusterIdentifier"] for i in instances} == {"cluster"}
     assert [t["AutoMinorVersionUpgrade"] for t in (cluster, *instances)] == [True] * 4
+
+
+def test_an_aurora_cluster_is_multi_az_by_its_instances_only(local: Local, account: str) -> None:
+    rds = local.client("rds", account)
+    options = {"Engine": "aurora-postgresql", "MasterUsername": "root", "MasterUserPassword": "a-password"}
+    rds.create_db_cluster(DBClusterIdentifier="cluster", **options)
+    (cluster,) = rds.describe_db_clusters(DBClusterIdentifier="cluster")["DBClusters"]
+    assert cluster["MultiAZ"] is False
+
+
+def test_a_key_made_without_options_is_described_like_on_aws(local: Local, account: str) -> None:
+    kms = local.client("kms", account)
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    told = kms.describe_key(KeyId=key)["KeyMetadata"]
+    assert (told["KeyUsage"], told["MultiRegion"]) == ("ENCRYPT_DECRYPT", False)
+    other = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="RSA_2048", MultiRegion=True)["KeyMetadata"]
+    assert (other["KeyUsage"], other["MultiRegion"]) == ("SIGN_VERIFY", True)
 
 
 def test_the_rotation_of_a_key_keeps_its_period(local: Local, account: str) -> None:

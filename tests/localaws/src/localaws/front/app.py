@@ -11,7 +11,7 @@ import json
 import logging
 from typing import Any
 
-from localaws.front import actions, errors
+from localaws.front import actions, errors, rpc_cbor
 from localaws.front.calls import Calls
 from localaws.front.doors import Doors
 from localaws.front.faults import Faults
@@ -48,6 +48,10 @@ class Front:
             response = await self.doors.answer(request)
         elif not request.access_key:
             response = None
+        elif rpc_cbor.speaks(request):
+            request = rpc_cbor.to_json(request)
+            answer = await self._answer(request)
+            response = rpc_cbor.to_cbor(request, answer) if answer else None
         else:
             response = await self._answer(request)
         if response is None:

@@ -2,11 +2,13 @@
 
 - Every key can rotate; on AWS only symmetric ones with key material of KMS.
 - The rotation period is not kept.
+- A key made without a usage, or without saying that it is for one region, has neither in its description.
 """
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.kms.models import Key, KmsBackend
@@ -58,8 +60,22 @@ def get_key_rotation_status(self: KmsResponse) -> str:
     return json.dumps(status)
 
 
+def _describe_defaults() -> None:
+    describe = Key.to_dict
+
+    def to_dict(self: Key) -> dict[str, Any]:
+        told = describe(self)
+        metadata = told["KeyMetadata"]
+        metadata["KeyUsage"] = metadata["KeyUsage"] or "ENCRYPT_DECRYPT"
+        metadata["MultiRegion"] = bool(metadata["MultiRegion"])
+        return told
+
+    Key.to_dict = to_dict
+
+
 def apply() -> None:
     """Mend it."""
+    _describe_defaults()
     KmsResponse.enable_key_rotation = enable_key_rotation
     KmsResponse.disable_key_rotation = disable_key_rotation
     KmsResponse.get_key_rotation_status = get_key_rotation_status

@@ -1,6 +1,6 @@
 """RDS: what moto does otherwise for Multi-AZ DB clusters, those with a cluster instance class.
 
-- Such a cluster comes with three instances.
+- Such a cluster says that it is one, and comes with three instances.
 - Their settings are the cluster's: ModifyDBInstance refuses them, ModifyDBCluster passes them on.
 """
 
@@ -23,6 +23,11 @@ def _is_multi_az(cluster: DBCluster | None) -> bool:
 def _members(backend: RDSBackend, cluster: DBCluster) -> list[DBInstance]:
     wanted = cluster.db_cluster_identifier
     return [i for i in backend.databases.values() if i.db_cluster_identifier == wanted]
+
+
+def _say_multi_az() -> None:
+    of_members = DBCluster.multi_az.fget
+    DBCluster.multi_az = property(lambda self: _is_multi_az(self) or of_members(self))
 
 
 def _come_with_instances() -> None:
@@ -74,5 +79,6 @@ def _share_settings() -> None:
 
 def apply() -> None:
     """Mend it."""
+    _say_multi_az()
     _come_with_instances()
     _share_settings()
