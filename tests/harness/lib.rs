@@ -1,5 +1,6 @@
 //! What end-to-end tests need: a deployed suite on the local AWS, findings sent through it, and what became of them.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![expect(clippy::disallowed_methods, reason = "tests have a clock of their own, and stage with the SDKs directly")]
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
 use std::{
@@ -73,7 +74,7 @@ impl World {
     /// The same, added with options of the local AWS.
     pub async fn place_with(&self, options: Json) -> Place<'_> {
         let account = AccountId::try_from(format!("4{:011}", unique())).unwrap();
-        self.local.add_account(&account, options);
+        self.local.add_account(&account, &options);
         Place::new(&self.local, account, self.local.ready().region.clone()).await
     }
 
@@ -127,7 +128,8 @@ impl World {
     pub async fn record(&self, run: &str) -> Json {
         let client = aws_sdk_dynamodb::Client::new(&self.admin);
         let key = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
-        let call = client.get_item().table_name(self.local.output("LedgerTable")).key("pk", key(&format!("RUN#{run}"))).key("sk", key("RECORD"));
+        let call =
+            client.get_item().table_name(self.local.output("LedgerTable")).key("pk", key(&format!("RUN#{run}"))).key("sk", key("RECORD"));
         let item = call.send().await.unwrap().item.unwrap_or_else(|| panic!("no record of run {run}"));
         serde_json::from_str(item["record"].as_s().unwrap()).unwrap()
     }

@@ -75,9 +75,7 @@ impl Account {
     /// The service client of type `C`, made by `make` at its first use in this region.
     pub fn client<C: Clone + Send + Sync + 'static>(&self, make: impl FnOnce(&SdkConfig, Gate) -> C) -> C {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = clients
-            .entry((TypeId::of::<C>(), self.region.clone()))
-            .or_insert_with(|| Arc::new(make(&self.sdk, self.gate.clone())));
+        let slot = clients.entry((TypeId::of::<C>(), self.region.clone())).or_insert_with(|| Arc::new(make(&self.sdk, self.gate.clone())));
         match slot.downcast_ref::<C>() {
             Some(client) => client.clone(),
             None => unreachable!("the slot's key is the type of its content"),

@@ -113,7 +113,8 @@ where
 
 /// Codes are matched by their stable parts: every service spells them in its own way.
 fn kind_of(code: &str, status: u16) -> Kind {
-    const THROTTLED: &[&str] = &["Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "LimitExceededOnRequests", "BandwidthLimit"];
+    const THROTTLED: &[&str] =
+        &["Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "LimitExceededOnRequests", "BandwidthLimit"];
     const DENIED: &[&str] = &[
         "AccessDenied",
         "UnauthorizedOperation",
@@ -154,7 +155,7 @@ fn kind_of(code: &str, status: u16) -> Kind {
     }
 }
 
-fn cause<'a, T: StdError + 'static, E: StdError>(error: &'a E) -> Option<&'a T> {
+fn cause<T: StdError + 'static, E: StdError>(error: &E) -> Option<&T> {
     let mut next = error.source();
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {
@@ -219,7 +220,12 @@ mod tests {
 
     #[test]
     fn a_denial_names_its_action_in_one_short_line() {
-        let error = Error { kind: Kind::Denied, action: "s3:PutBucketPolicy".into(), code: "AccessDenied".into(), message: shorten(&"x\n".repeat(900)) };
+        let error = Error {
+            kind: Kind::Denied,
+            action: "s3:PutBucketPolicy".into(),
+            code: "AccessDenied".into(),
+            message: shorten(&"x\n".repeat(900)),
+        };
         let text = error.to_string();
         assert!(text.starts_with("s3:PutBucketPolicy denied: AccessDenied: x x"), "{text}");
         assert!(text.len() < 400 && !text.contains('\n'));

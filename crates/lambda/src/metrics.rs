@@ -38,8 +38,8 @@ fn line(metric: Metric, now: Timestamp) -> Json {
         },
         name: 1,
     });
-    if let Some(outcome) = dimension {
-        line["Outcome"] = json!(outcome);
+    if let (Some(outcome), Some(fields)) = (dimension, line.as_object_mut()) {
+        fields.insert("Outcome".into(), json!(outcome));
     }
     line
 }

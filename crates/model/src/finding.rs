@@ -190,9 +190,8 @@ fn control_of_clause(text: &str) -> Option<ControlId> {
         return Some(id);
     }
     let slug = head.strip_suffix("/rule").unwrap_or(head);
-    let standard = [Standard::Cis12, Standard::Cis14, Standard::Cis30, Standard::Cis50]
-        .into_iter()
-        .find(|standard| standard.slug() == slug)?;
+    let standard =
+        [Standard::Cis12, Standard::Cis14, Standard::Cis30, Standard::Cis50].into_iter().find(|standard| standard.slug() == slug)?;
     let known = KNOWN.iter().find(|known| known.labels.iter().any(|label| label.standard == standard && label.clause == clause))?;
     ControlId::try_from(known.id).ok()
 }

@@ -33,19 +33,13 @@ pub const KNOWN: &[Known] = &[
         id: "EC2.53",
         class: Class::Automatic,
         scope: Scope::Regional,
-        labels: &[
-            Label { standard: Standard::Cis30, clause: "5.2" },
-            Label { standard: Standard::Cis50, clause: "5.3" },
-        ],
+        labels: &[Label { standard: Standard::Cis30, clause: "5.2" }, Label { standard: Standard::Cis50, clause: "5.3" }],
     },
     Known {
         id: "EC2.54",
         class: Class::Automatic,
         scope: Scope::Regional,
-        labels: &[
-            Label { standard: Standard::Cis30, clause: "5.3" },
-            Label { standard: Standard::Cis50, clause: "5.4" },
-        ],
+        labels: &[Label { standard: Standard::Cis30, clause: "5.3" }, Label { standard: Standard::Cis50, clause: "5.4" }],
     },
     Known {
         id: "EC2.8",
@@ -72,10 +66,7 @@ pub const KNOWN: &[Known] = &[
         id: "IAM.27",
         class: Class::Guarded,
         scope: Scope::Global,
-        labels: &[
-            Label { standard: Standard::Cis30, clause: "1.22" },
-            Label { standard: Standard::Cis50, clause: "1.21" },
-        ],
+        labels: &[Label { standard: Standard::Cis30, clause: "1.22" }, Label { standard: Standard::Cis50, clause: "1.21" }],
     },
     Known {
         id: "IAM.4",

@@ -91,12 +91,11 @@ impl FromStr for Modes {
             };
             let mode = word.trim().parse()?;
             let class = [Class::Automatic, Class::Guarded, Class::Tell].into_iter().find(|class| class.letter() == key.trim());
-            match class {
-                Some(class) => modes.classes.insert(class.letter(), mode),
-                None => {
-                    let control = ControlId::try_from(key.trim()).map_err(|_| ModeError::Key(key.trim().to_owned()))?;
-                    modes.controls.insert(control, mode)
-                }
+            if let Some(class) = class {
+                modes.classes.insert(class.letter(), mode)
+            } else {
+                let control = ControlId::try_from(key.trim()).map_err(|_| ModeError::Key(key.trim().to_owned()))?;
+                modes.controls.insert(control, mode)
             };
         }
         Ok(modes)

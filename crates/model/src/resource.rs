@@ -1,7 +1,7 @@
 //! The resource that a finding is about.
 
-use serde::{Deserialize, Serialize};
 use crate::{AccountId, Arn, Partition, Region};
+use serde::{Deserialize, Serialize};
 
 /// A resource as the finding names it. Nothing here is trusted to be current: settings read the live resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

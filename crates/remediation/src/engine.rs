@@ -187,8 +187,8 @@ impl<'a> Engine<'a> {
         let (Some(name), Some(left)) = (record.image, record.left) else {
             return held(format!("run {changed} left no image"), Json::Null);
         };
-        let image: Image = serde_json::from_slice(&self.rim.vault.load(&name).await?)
-            .map_err(|error| Error::malformed("the image", error.to_string()))?;
+        let image: Image =
+            serde_json::from_slice(&self.rim.vault.load(&name).await?).map_err(|error| Error::malformed("the image", error.to_string()))?;
         let Some(live) = at.read().await? else { return Ok(Found::plain(Outcome::Absent, Json::Null)) };
         if !at.entry.same(&live.value, &left)? {
             let why = format!("the value was changed since run {changed}; undoing would overwrite somebody else's change");
@@ -236,10 +236,10 @@ impl<'a> Engine<'a> {
             before,
             after,
         };
-        let saved = cleared.save(self.rim.vault, image).await.map_err(|error| Error {
-            message: format!("the image was not saved, so nothing was changed: {}", error.message),
-            ..error
-        })?;
+        let saved = cleared
+            .save(self.rim.vault, image)
+            .await
+            .map_err(|error| Error { message: format!("the image was not saved, so nothing was changed: {}", error.message), ..error })?;
         let applied = match saved.apply(at).await? {
             Ok(applied) => applied,
             Err(outcome) => return Ok(Found::plain(outcome, before)),
@@ -258,15 +258,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Records first, then tells: what is told is on record.
-    async fn report(
-        &self,
-        work: &Work,
-        run: RunId,
-        started: Timestamp,
-        memory: &Memory,
-        calls: Vec<String>,
-        found: Found,
-    ) -> Result<()> {
+    async fn report(&self, work: &Work, run: RunId, started: Timestamp, memory: &Memory, calls: Vec<String>, found: Found) -> Result<()> {
         let controls = ids(work)?;
         let said = said(&found.outcome, &found.before);
         let is_news = !controls.iter().all(|id| memory.get(id).is_some_and(|last| last.said == said));

@@ -191,8 +191,7 @@ impl Setting for AttachedPolicies {
     type Facts = IdentityFacts;
 
     const NAME: &'static str = "iam.attached_policies";
-    const READS: &'static [Action] =
-        &[Action::on(LIST_USER, USERS), Action::on(LIST_ROLE, ROLES), Action::on(LIST_GROUP, GROUPS)];
+    const READS: &'static [Action] = &[Action::on(LIST_USER, USERS), Action::on(LIST_ROLE, ROLES), Action::on(LIST_GROUP, GROUPS)];
     const WRITES: &'static [Action] = &[
         one_policy(ATTACH_USER, USERS),
         one_policy(ATTACH_ROLE, ROLES),

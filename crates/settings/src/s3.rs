@@ -30,7 +30,7 @@ async fn serves_website(client: &aws_sdk_s3::Client, bucket: &str, owner: &str) 
 pub(crate) async fn policy_is_public(client: &aws_sdk_s3::Client, bucket: &str, owner: &str) -> Result<bool> {
     let call = client.get_bucket_policy_status().bucket(bucket).expected_bucket_owner(owner);
     match call.send().await.called(POLICY_STATUS) {
-        Ok(answer) => Ok(answer.policy_status().and_then(|status| status.is_public()).unwrap_or(false)),
+        Ok(answer) => Ok(answer.policy_status().and_then(aws_sdk_s3::types::PolicyStatus::is_public).unwrap_or(false)),
         Err(error) if error.code == "NoSuchBucketPolicy" => Ok(false),
         Err(error) => Err(error),
     }
@@ -175,10 +175,7 @@ impl Setting for BucketPublicAccess {
         if block == Some(PublicAccess::BLOCKED) {
             return Ok(Some((block, PublicFacts::default())));
         }
-        let public = futures::try_join!(
-            serves_website(&client, &self.bucket, owner),
-            policy_is_public(&client, &self.bucket, owner)
-        );
+        let public = futures::try_join!(serves_website(&client, &self.bucket, owner), policy_is_public(&client, &self.bucket, owner));
         let Some((serves_website, policy_is_public)) = found(public)? else { return Ok(None) };
         Ok(Some((block, PublicFacts { serves_website, policy_is_public })))
     }

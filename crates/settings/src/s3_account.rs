@@ -3,8 +3,8 @@
 use aws_sdk_s3::types::{Grantee, Permission};
 use aws_sdk_s3control::{
     config::{
-        endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint},
         Builder,
+        endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint},
     },
     types::PublicAccessBlockConfiguration,
 };
@@ -108,12 +108,8 @@ impl Setting for AccountPublicAccess {
     type Facts = PublicBuckets;
 
     const NAME: &'static str = "s3.account_public_access";
-    const READS: &'static [Action] = &[
-        Action::anywhere(GET_BLOCK),
-        Action::anywhere(LIST),
-        Action::on(POLICY_STATUS, BUCKETS),
-        Action::on(GET_ACL, BUCKETS),
-    ];
+    const READS: &'static [Action] =
+        &[Action::anywhere(GET_BLOCK), Action::anywhere(LIST), Action::on(POLICY_STATUS, BUCKETS), Action::on(GET_ACL, BUCKETS)];
     const WRITES: &'static [Action] = &[Action::anywhere(PUT_BLOCK)];
 
     async fn get(&self, account: &Account) -> Result<Option<(Self::Value, PublicBuckets)>> {

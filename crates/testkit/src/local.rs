@@ -137,7 +137,7 @@ impl LocalAws {
     }
 
     /// A new member account; `options` may say `{"role": false}` or `{"state": "SUSPENDED"}`.
-    pub fn add_account(&self, account: &AccountId, options: Json) {
+    pub fn add_account(&self, account: &AccountId, options: &Json) {
         let mut body = json!({"account": account.as_str()});
         body.as_object_mut().unwrap().extend(options.as_object().cloned().unwrap_or_default());
         self.post("accounts", &body);

@@ -1,1 +1,423 @@
-//! x
+//! The rim held in memory, and a setting that fails on command: for testing the engine without any AWS.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use aws_types::SdkConfig;
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use redress_aws::{
+    Account, Accounts, Annotation, Answer, Begun, Clock, Error, Gate, Hub, Kind, Ledger, Memory, Post, Result, Vault, Visit,
+};
+use redress_model::{
+    AccountId, Class, Digest, Intent, Mode, Partition, Record, Region, Resource, RunId, Scope, Severity, Workflow, job::FindingKey,
+};
+use redress_remediation::{Action, Attempt, Control, Engine, Entry, Finished, Located, Rim, Setting, Spec, Undo, Want, Work};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::events::unique;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A dial: the setting of the engine's tests. Its world is a table in this process.
+#[derive(Debug)]
+pub struct Dial {
+    id: String,
+}
+
+/// Where a dial stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// The number on it.
+    pub level: i64,
+}
+
+/// What its control should say of it, beyond the level.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mood {
+    /// Makes the change delicate.
+    pub ask: Option<String>,
+    /// Makes the change wait.
+    pub wait: Option<String>,
+}
+
+/// What happens at the n-th call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: the call works.
+    None,
+    /// It fails and does nothing.
+    Fails(Kind),
+    /// It is done, and says that it failed.
+    FailsAfterDoing(Kind),
+    /// It says that it worked, and does nothing.
+    Lies,
+    /// It works, after somebody else set the dial to this.
+    AfterAnotherHand(i64),
+    /// The dial is gone.
+    Gone,
+}
+
+#[derive(Debug, Default)]
+struct Cell {
+    level: Option<i64>,
+    mood: Mood,
+    on_get: VecDeque<Fault>,
+    on_put: VecDeque<Fault>,
+    writes: usize,
+}
+
+static DIALS: LazyLock<Mutex<HashMap<String, Cell>>> = LazyLock::new(Mutex::default);
+
+const READ: &str = "dial:Get";
+const WRITE: &str = "dial:Put";
+
+impl Setting for Dial {
+    type Value = Level;
+    type Facts = Mood;
+
+    const NAME: &'static str = "test.dial";
+    const READS: &'static [Action] = &[Action::anywhere(READ)];
+    const WRITES: &'static [Action] = &[Action::anywhere(WRITE)];
+
+    async fn get(&self, _account: &Account) -> Result<Option<(Level, Mood)>> {
+        let mut dials = lock(&DIALS);
+        let cell = dials.entry(self.id.clone()).or_default();
+        match cell.on_get.pop_front().unwrap_or(Fault::None) {
+            Fault::Fails(kind) | Fault::FailsAfterDoing(kind) => return Err(Error::new(kind, READ, "injected")),
+            Fault::AfterAnotherHand(level) => cell.level = Some(level),
+            Fault::Gone => cell.level = None,
+            Fault::None | Fault::Lies => {}
+        }
+        Ok(cell.level.map(|level| (Level { level }, cell.mood.clone())))
+    }
+
+    async fn put(&self, _account: &Account, _from: &Level, to: &Level) -> Result<()> {
+        let mut dials = lock(&DIALS);
+        let cell = dials.entry(self.id.clone()).or_default();
+        let fault = cell.on_put.pop_front().unwrap_or(Fault::None);
+        if let Fault::Fails(kind) = fault {
+            return Err(Error::new(kind, WRITE, "injected"));
+        }
+        if fault != Fault::Lies {
+            cell.level = Some(to.level);
+            cell.writes += 1;
+        }
+        if let Fault::FailsAfterDoing(kind) = fault {
+            return Err(Error::new(kind, WRITE, "injected"));
+        }
+        Ok(())
+    }
+
+    fn undo(_from: &Level, to: &Level) -> Undo {
+        if to.level == 99 { Undo::Never("the dial breaks at 99") } else { Undo::Exact }
+    }
+}
+
+/// The dials' controls differ in a few words only.
+macro_rules! dial_control {
+    ($(#[$doc:meta])* $name:ident, $entry:ident, $id:literal, $class:ident, $want:expr) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        $(#[$doc])*
+        pub static $entry: Entry = Entry::of::<$name>();
+
+        impl Control for $name {
+            const SPEC: Spec = Spec {
+                id: $id,
+                title: "The dial stands right",
+                severity: Severity::Low,
+                class: Class::$class,
+                scope: Scope::Regional,
+                resources: &["Dial"],
+                labels: &[],
+            };
+            type Setting = Dial;
+            type Params = ();
+
+            fn locate(resource: &Resource, _params: &()) -> Located<Dial> {
+                Ok(Dial { id: resource.id.clone() })
+            }
+
+            fn want(value: &Level, mood: &Mood, _params: &()) -> Want<Level> {
+                let want: fn(i64) -> Option<i64> = $want;
+                match (want(value.level), mood) {
+                    (None, _) => Want::Keep,
+                    (Some(_), Mood { wait: Some(why), .. }) => Want::Wait(why.clone()),
+                    (Some(level), Mood { ask: Some(why), .. }) => Want::Ask { to: Level { level }, why: why.clone() },
+                    (Some(level), _) => Want::Set(Level { level }),
+                }
+            }
+        }
+    };
+}
+
+dial_control!(
+    /// At least ten.
+    AtLeastTen, TEN, "Dial.10", Automatic, |level| (level < 10).then_some(10)
+);
+dial_control!(
+    /// An even number.
+    Even, EVEN, "Dial.2", Automatic, |level| (level % 2 != 0).then_some(level + 1)
+);
+dial_control!(
+    /// Ninety-nine, from where there is no way back.
+    NinetyNine, NINETY_NINE, "Dial.99", Automatic, |level| (level != 99).then_some(99)
+);
+dial_control!(
+    /// At least ten, but only people may turn it.
+    TenByHand, TEN_BY_HAND, "Dial.11", Tell, |level| (level < 10).then_some(10)
+);
+
+/// A clock that stands still, but for who sleeps on it.
+#[derive(Debug)]
+pub struct StillClock {
+    now: Mutex<Timestamp>,
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        *lock(&self.now)
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
+        let mut now = lock(&self.now);
+        *now += SignedDuration::try_from(time).unwrap();
+        Box::pin(async {})
+    }
+
+    fn new_run(&self) -> RunId {
+        let mut entropy = [0; 10];
+        entropy[2..].copy_from_slice(&(unique() as u64).to_be_bytes());
+        RunId::new(self.now(), entropy)
+    }
+}
+
+/// The rim in memory. Every field may be looked at, and set to fail.
+#[derive(Debug)]
+pub struct Bench {
+    /// The time.
+    pub clock: StillClock,
+    /// The actions of each visit.
+    pub visits: Mutex<Vec<Vec<&'static str>>>,
+    /// Whether accounts can be entered.
+    pub closed: Mutex<bool>,
+    locks: Mutex<HashMap<Digest, (RunId, Timestamp)>>,
+    memory: Mutex<HashMap<Digest, Memory>>,
+    /// The records, by run.
+    pub records: Mutex<BTreeMap<RunId, Record>>,
+    /// Whether the ledger can be written.
+    pub ledger_fails: Mutex<Option<Kind>>,
+    images: Mutex<HashMap<Digest, Vec<u8>>>,
+    /// Whether the vault can be written.
+    pub vault_fails: Mutex<Option<Kind>>,
+    /// What was said on findings, in order.
+    pub notes: Mutex<Vec<Annotation>>,
+    /// Whether findings can be annotated.
+    pub hub_fails: Mutex<Option<Kind>>,
+    /// What people were told.
+    pub letters: Mutex<Vec<String>>,
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        Self {
+            clock: StillClock { now: Mutex::new(Timestamp::from_second(1_800_000_000).unwrap()) },
+            visits: Mutex::default(),
+            closed: Mutex::default(),
+            locks: Mutex::default(),
+            memory: Mutex::default(),
+            records: Mutex::default(),
+            ledger_fails: Mutex::default(),
+            images: Mutex::default(),
+            vault_fails: Mutex::default(),
+            notes: Mutex::default(),
+            hub_fails: Mutex::default(),
+            letters: Mutex::default(),
+        }
+    }
+}
+
+fn injected<'a, T: Send + 'a>(fault: &Mutex<Option<Kind>>, action: &str, otherwise: impl FnOnce() -> Result<T>) -> Answer<'a, T> {
+    let answer = match *lock(fault) {
+        Some(kind) => Err(Error::new(kind, action, "injected")),
+        None => otherwise(),
+    };
+    Box::pin(async { answer })
+}
+
+impl Accounts for Bench {
+    fn enter<'a>(&'a self, visit: Visit<'a>) -> Answer<'a, Account> {
+        let answer = if *lock(&self.closed) {
+            Err(Error::new(Kind::Denied, "sts:AssumeRole", format!("role of {}", visit.account)))
+        } else {
+            lock(&self.visits).push(visit.actions.clone());
+            let gate = Gate::new(visit.actions);
+            let sdk = SdkConfig::builder().build();
+            Ok(Account::new(visit.account.clone(), visit.region.clone(), visit.partition.clone(), &sdk, gate, visit.now))
+        };
+        Box::pin(async { answer })
+    }
+}
+
+impl Ledger for Bench {
+    fn begin<'a>(&'a self, lane: &'a Digest, run: RunId, now: Timestamp, until: Timestamp) -> Answer<'a, Begun> {
+        injected(&self.ledger_fails, "ledger", || {
+            let mut locks = lock(&self.locks);
+            if locks.get(lane).is_some_and(|(owner, until)| *until >= now && *owner != run) {
+                return Ok(Begun::Busy);
+            }
+            locks.insert(lane.clone(), (run, until));
+            Ok(Begun::Free(lock(&self.memory).get(lane).cloned().unwrap_or_default()))
+        })
+    }
+
+    fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory) -> Answer<'a, ()> {
+        injected(&self.ledger_fails, "ledger", || {
+            lock(&self.locks).remove(lane);
+            lock(&self.memory).entry(lane.clone()).or_default().extend(memory.clone());
+            lock(&self.records).insert(record.run, record.clone());
+            Ok(())
+        })
+    }
+
+    fn release<'a>(&'a self, lane: &'a Digest, _run: RunId) -> Answer<'a, ()> {
+        injected(&self.ledger_fails, "ledger", || {
+            lock(&self.locks).remove(lane);
+            Ok(())
+        })
+    }
+
+    fn load(&self, run: RunId) -> Answer<'_, Option<Record>> {
+        injected(&self.ledger_fails, "ledger", || Ok(lock(&self.records).get(&run).cloned()))
+    }
+}
+
+impl Vault for Bench {
+    fn save<'a>(&'a self, image: &'a [u8]) -> Answer<'a, Digest> {
+        injected(&self.vault_fails, "vault", || {
+            let name = Digest::of(image);
+            lock(&self.images).insert(name.clone(), image.to_vec());
+            Ok(name)
+        })
+    }
+
+    fn load<'a>(&'a self, name: &'a Digest) -> Answer<'a, Vec<u8>> {
+        injected(&self.vault_fails, "vault", || {
+            lock(&self.images).get(name).cloned().ok_or_else(|| Error::new(Kind::NotFound, "vault", name.to_string()))
+        })
+    }
+}
+
+impl Hub for Bench {
+    fn annotate<'a>(&'a self, _findings: &'a [FindingKey], annotation: &'a Annotation) -> Answer<'a, ()> {
+        injected(&self.hub_fails, "hub", || {
+            lock(&self.notes).push(annotation.clone());
+            Ok(())
+        })
+    }
+}
+
+impl Post for Bench {
+    fn tell<'a>(&'a self, subject: &'a str, _body: &'a str) -> Answer<'a, ()> {
+        lock(&self.letters).push(subject.to_owned());
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A dial on a bench, and how its runs are wanted.
+#[derive(Debug)]
+pub struct DialOn<'a> {
+    bench: &'a Bench,
+    id: String,
+    /// The controls that look at it.
+    pub entries: Vec<&'static Entry>,
+    /// How far they may go.
+    pub mode: Mode,
+}
+
+impl Bench {
+    /// A new dial that stands at `level`, looked at by [`AtLeastTen`] in mode `auto`.
+    pub fn dial(&self, level: i64) -> DialOn<'_> {
+        let id = format!("dial-{}", unique());
+        lock(&DIALS).insert(id.clone(), Cell { level: Some(level), ..Cell::default() });
+        DialOn { bench: self, id, entries: vec![&TEN], mode: Mode::Auto }
+    }
+
+    /// What became of the finding last: its status, or `None` where it was left alone.
+    pub fn workflow(&self) -> Option<Workflow> {
+        lock(&self.notes).last().and_then(|note| note.workflow)
+    }
+}
+
+impl<'a> DialOn<'a> {
+    /// The same dial, looked at by these controls.
+    #[must_use]
+    pub fn seen_by(self, entries: &[&'static Entry]) -> DialOn<'a> {
+        DialOn { entries: entries.to_vec(), ..self }
+    }
+
+    /// The same dial in another mode.
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> DialOn<'a> {
+        DialOn { mode, ..self }
+    }
+
+    /// Where it stands.
+    pub fn level(&self) -> Option<i64> {
+        lock(&DIALS).get(&self.id).and_then(|cell| cell.level)
+    }
+
+    /// Turns it by hand.
+    pub fn turn(&self, level: i64) {
+        lock(&DIALS).entry(self.id.clone()).or_default().level = Some(level);
+    }
+
+    /// How often it was written.
+    pub fn writes(&self) -> usize {
+        lock(&DIALS).get(&self.id).map_or(0, |cell| cell.writes)
+    }
+
+    /// Changes what its control says.
+    pub fn mood(&self, mood: Mood) {
+        lock(&DIALS).entry(self.id.clone()).or_default().mood = mood;
+    }
+
+    /// What happens at the next calls.
+    pub fn faults(&self, on_get: &[Fault], on_put: &[Fault]) {
+        let mut dials = lock(&DIALS);
+        let cell = dials.entry(self.id.clone()).or_default();
+        cell.on_get = on_get.iter().copied().collect();
+        cell.on_put = on_put.iter().copied().collect();
+    }
+
+    /// What is remembered as a lane.
+    pub fn lane(&self) -> Digest {
+        Digest::of(self.id.as_bytes())
+    }
+
+    /// Runs the engine.
+    pub async fn run(&self, intent: Intent, attempt: Attempt) -> Finished {
+        let resource = Resource {
+            kind: "Dial".into(),
+            id: self.id.clone(),
+            account: AccountId::try_from("111122223333").unwrap(),
+            region: Region::try_from("us-east-1").unwrap(),
+            partition: Partition::try_from("aws").unwrap(),
+            name: None,
+        };
+        let findings = vec![FindingKey { id: "finding".into(), product: "product".into() }];
+        let Self { bench, entries, mode, .. } = self;
+        let work = Work { entries: entries.clone(), resource, lane: self.lane(), intent, mode: *mode, findings, params: Json::Null };
+        let rim = Rim { accounts: *bench, ledger: *bench, vault: *bench, hub: *bench, post: *bench, clock: &bench.clock };
+        let deadline = bench.clock.now() + SignedDuration::from_secs(60);
+        Engine::new(rim, deadline).run(&work, attempt).await
+    }
+}

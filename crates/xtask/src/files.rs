@@ -13,7 +13,7 @@ pub(crate) fn top() -> PathBuf {
 
 /// The directories of controls, by service.
 pub(crate) fn services() -> io::Result<Vec<String>> {
-    names(&top().join("crates/controls/src"), |path| path.is_dir())
+    names(&top().join("crates/controls/src"), std::path::Path::is_dir)
 }
 
 /// The modules of one service: its controls, and what they share.

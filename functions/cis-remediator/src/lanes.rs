@@ -86,7 +86,9 @@ impl Piece {
                 self.work.entries.push(entry);
             }
         }
-        self.work.findings.extend(other.work.findings.into_iter().filter(|finding| !self.work.findings.contains(finding)).collect::<Vec<_>>());
+        self.work
+            .findings
+            .extend(other.work.findings.into_iter().filter(|finding| !self.work.findings.contains(finding)).collect::<Vec<_>>());
         self.messages.extend(other.messages);
         self.receives = self.receives.max(other.receives);
     }

@@ -52,14 +52,8 @@ impl CisRemediator {
 
     /// The ids of the messages that are to come again: the first that failed, and all after it, so that the order holds.
     async fn work(&self, lane: Lane, deadline: Timestamp) -> Vec<String> {
-        let rim = Rim {
-            accounts: &self.org,
-            ledger: &self.ledger,
-            vault: &self.vault,
-            hub: &self.hub,
-            post: &self.post,
-            clock: &self.clock,
-        };
+        let rim =
+            Rim { accounts: &self.org, ledger: &self.ledger, vault: &self.vault, hub: &self.hub, post: &self.post, clock: &self.clock };
         let engine = Engine::new(rim, deadline);
         let mut pieces = lane.pieces.into_iter();
         while let Some(Piece { work, messages, receives }) = pieces.next() {

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     fn ingress(networks: &[&str]) -> Ingress {
-        let source = |net: &&str| net.parse().map(Source::V4).unwrap_or_else(|_| Source::V6(net.parse().unwrap()));
+        let source = |net: &&str| net.parse().map_or_else(|_| Source::V6(net.parse().unwrap()), Source::V4);
         let rule = |net| Rule {
             id: None,
             protocol: "tcp".into(),
@@ -62,7 +62,7 @@ mod tests {
             to_port: 22,
             source: source(net),
             description: None,
-            tags: Default::default(),
+            tags: std::collections::BTreeMap::new(),
         };
         Ingress::new(networks.iter().map(rule).collect())
     }

@@ -129,7 +129,8 @@ fn without(rule: &Rule, cut: &[Port], is_v6: bool) -> Vec<Rule> {
 
 /// The parts of a range of ports that are left when some are taken out.
 fn spans((from, to): (i32, i32), transport: &str, cut: &[Port]) -> impl Iterator<Item = (i32, i32)> {
-    let mut taken: Vec<i32> = cut.iter().filter(|(of, port)| *of == transport && (from..=to).contains(port)).map(|(_, port)| *port).collect();
+    let mut taken: Vec<i32> =
+        cut.iter().filter(|(of, port)| *of == transport && (from..=to).contains(port)).map(|(_, port)| *port).collect();
     taken.sort_unstable();
     let starts: Vec<i32> = std::iter::once(from).chain(taken.iter().map(|port| port + 1)).collect();
     let ends: Vec<i32> = taken.iter().map(|port| port - 1).chain(std::iter::once(to)).collect();
@@ -170,7 +171,12 @@ mod tests {
 
     #[test]
     fn removes_only_the_rule_that_is_open() {
-        let rules = [rule("tcp", 22, 22, "0.0.0.0/0"), rule("tcp", 22, 22, "10.0.0.0/8"), rule("tcp", 22, 22, "::/0"), rule("tcp", 443, 443, "0.0.0.0/0")];
+        let rules = [
+            rule("tcp", 22, 22, "0.0.0.0/0"),
+            rule("tcp", 22, 22, "10.0.0.0/8"),
+            rule("tcp", 22, 22, "::/0"),
+            rule("tcp", 443, 443, "0.0.0.0/0"),
+        ];
         let left = v4(&rules).unwrap();
         assert_eq!(left, ["tcp 22 from 10.0.0.0/8", "tcp 22 from ::/0", "tcp 443 from 0.0.0.0/0"]);
     }
@@ -243,7 +249,14 @@ mod tests {
     fn any_rule() -> impl Strategy<Value = Rule> {
         let protocol = prop_oneof![Just("tcp"), Just("udp"), Just("-1")];
         let edges = prop_oneof![Just(0), Just(21), Just(22), Just(23), Just(3388), Just(3389), Just(3390), Just(65_535)];
-        let source = prop_oneof![Just("0.0.0.0/0"), Just("0.0.0.0/1"), Just("128.0.0.0/1"), Just("10.0.0.0/8"), Just("203.0.113.0/24"), Just("::/0")];
+        let source = prop_oneof![
+            Just("0.0.0.0/0"),
+            Just("0.0.0.0/1"),
+            Just("128.0.0.0/1"),
+            Just("10.0.0.0/8"),
+            Just("203.0.113.0/24"),
+            Just("::/0")
+        ];
         (protocol, edges.clone(), edges, source).prop_map(|(protocol, one, other, source)| match protocol {
             "-1" => rule("-1", -1, -1, source),
             _ => rule(protocol, one.min(other), one.max(other), source),

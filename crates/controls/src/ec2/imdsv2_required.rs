@@ -2,7 +2,7 @@
 //! Version 1 of the instance metadata service hands the instance's credentials to whoever can make the instance fetch a URL.
 //!
 //! # Remedy
-//! Requires session tokens (IMDSv2). Hop limit and endpoint stay as they are; a disabled endpoint stays disabled.
+//! Requires session tokens (`IMDSv2`). Hop limit and endpoint stay as they are; a disabled endpoint stays disabled.
 //!
 //! # Impact
 //! Software that asks without a token no longer gets an answer. The metric `MetadataNoToken` of the last fourteen days is read first: where

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn raises_a_short_minimum_and_keeps_every_other_field() {
-        let strict = Passwords { symbols: false, numbers: false, max_age: Some(90), reuse_prevention: Some(5), minimum_length: 8, ..NO_POLICY };
+        let strict =
+            Passwords { symbols: false, numbers: false, max_age: Some(90), reuse_prevention: Some(5), minimum_length: 8, ..NO_POLICY };
         assert_eq!(want(Some(strict.clone())), Want::Set(Some(Passwords { minimum_length: 14, ..strict })));
     }
 

@@ -15,7 +15,7 @@
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
 use redress_remediation::{Control, Entry, Located, Spec, Want};
 use redress_settings::s3::{BucketFacts, BucketPolicy};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::bucket::bucket_of;
 
@@ -58,12 +58,20 @@ impl Control for HttpsOnly {
         if denies_plain_http(&old, &facts.arn) {
             return Want::Keep;
         }
-        let mut policy = value.clone().unwrap_or_else(|| json!({"Version": "2012-10-17"}));
+        let mut policy = match value {
+            Some(Json::Object(policy)) => policy.clone(),
+            Some(_) => return Want::Tell("the bucket policy is not an object: mend it by hand.".into()),
+            None => Map::from_iter([("Version".to_owned(), json!("2012-10-17"))]),
+        };
         let mut new = old.clone();
-        new.push(deny(&facts.arn, free_sid(&old)));
-        policy["Statement"] = Json::Array(new);
+        new.push(deny(&facts.arn, &free_sid(&old)));
+        policy.insert("Statement".into(), Json::Array(new));
+        let policy = Json::Object(policy);
         if policy.to_string().len() > POLICY_LIMIT {
-            return Want::Tell(format!("the policy of {} has no room for another statement (20 KB): shorten it, then deny requests where aws:SecureTransport is false.", facts.arn));
+            return Want::Tell(format!(
+                "the policy of {} has no room for another statement (20 KB): shorten it, then deny requests where aws:SecureTransport is false.",
+                facts.arn
+            ));
         }
         if facts.serves_website {
             return Want::Ask { to: Some(policy), why: "the bucket serves a website, which S3 does over plain HTTP".into() };
@@ -81,7 +89,7 @@ fn statements(policy: &Json) -> Vec<Json> {
     }
 }
 
-fn deny(arn: &str, sid: String) -> Json {
+fn deny(arn: &str, sid: &str) -> Json {
     json!({
         "Sid": sid,
         "Effect": "Deny",
@@ -165,7 +173,7 @@ mod tests {
     fn adds_one_deny_and_keeps_every_other_statement() {
         let read = json!({"Sid": "Read", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "s3:GetObject", "Resource": format!("{ARN}/*")});
         let after = set(want(policy(json!([read]))));
-        assert_eq!(after["Statement"], json!([read, deny(ARN, SID.into())]));
+        assert_eq!(after["Statement"], json!([read, deny(ARN, SID)]));
         assert_eq!(want(Some(after)), Want::Keep);
     }
 
@@ -184,9 +192,7 @@ mod tests {
     #[test]
     fn an_equivalent_deny_in_other_words_is_compliant() {
         let both = [ARN.to_owned(), format!("{ARN}/*")];
-        let deny = |principal: Json, action: Json, resource: Json, condition: Json| {
-            json!({"Effect": "Deny", "Principal": principal, "Action": action, "Resource": resource, "Condition": condition})
-        };
+        let deny = |principal: Json, action: Json, resource: Json, condition: Json| json!({"Effect": "Deny", "Principal": principal, "Action": action, "Resource": resource, "Condition": condition});
         let no_tls = json!({"Bool": {"aws:SecureTransport": "false"}});
         for statement in [
             deny(json!("*"), json!("s3:*"), json!(both), no_tls.clone()),
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_narrower_deny_is_not_enough() {
-        let full = deny(ARN, SID.into());
+        let full = deny(ARN, SID);
         let change = |key: &str, value: Json| {
             let mut statement = full.clone();
             statement[key] = value;

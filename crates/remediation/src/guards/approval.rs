@@ -32,9 +32,7 @@ mod tests {
     #[test]
     fn consent_counts_only_after_the_question() {
         let asks = [String::from("serves a website")];
-        let word = |intent, asked_before| {
-            guard(&Situation { asks: &asks, intent, asked_before, ..clean() }).map(|outcome| outcome.word())
-        };
+        let word = |intent, asked_before| guard(&Situation { asks: &asks, intent, asked_before, ..clean() }).map(|outcome| outcome.word());
         assert_eq!(word(Intent::Automatic, false), Some("needs-approval"));
         assert_eq!(word(Intent::Automatic, true), Some("needs-approval"));
         assert_eq!(word(Intent::Requested, false), Some("needs-approval"));

@@ -212,10 +212,11 @@ fn permission(rule: &Rule) -> IpPermission {
     match &rule.source {
         Source::V4(net) => permission.ip_ranges(IpRange::builder().cidr_ip(net.to_string()).set_description(description).build()),
         Source::V6(net) => permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(net.to_string()).set_description(description).build()),
-        Source::PrefixList(id) => permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(id).set_description(description).build()),
-        Source::Group { id, owner } => permission.user_id_group_pairs(
-            UserIdGroupPair::builder().group_id(id).set_user_id(owner.clone()).set_description(description).build(),
-        ),
+        Source::PrefixList(id) => {
+            permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(id).set_description(description).build())
+        }
+        Source::Group { id, owner } => permission
+            .user_id_group_pairs(UserIdGroupPair::builder().group_id(id).set_user_id(owner.clone()).set_description(description).build()),
     }
     .build()
 }

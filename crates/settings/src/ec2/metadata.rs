@@ -76,7 +76,9 @@ impl Setting for MetadataOptions {
         let client = account.client(gated!(aws_sdk_ec2));
         let call = client.describe_instances().instance_ids(&self.instance);
         let Some(answer) = found(call.send().await.called(DESCRIBE))? else { return Ok(None) };
-        let Some(instance) = answer.reservations().iter().flat_map(|reservation| reservation.instances()).next() else { return Ok(None) };
+        let Some(instance) = answer.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances).next() else {
+            return Ok(None);
+        };
         let state = instance.state().and_then(|state| state.name());
         if matches!(state, Some(InstanceStateName::Terminated | InstanceStateName::ShuttingDown)) {
             return Ok(None);

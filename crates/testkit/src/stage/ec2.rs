@@ -1,8 +1,8 @@
 //! Security groups, default encryption, instances.
 
 use aws_sdk_ec2::types::{
-    AddPrefixListEntry, Filter, HttpTokensState, InstanceMetadataOptionsRequest, InstanceType, IpPermission, IpRange, Ipv6Range, PrefixListId,
-    ResourceType, Tag, TagSpecification,
+    AddPrefixListEntry, Filter, HttpTokensState, InstanceMetadataOptionsRequest, InstanceType, IpPermission, IpRange, Ipv6Range,
+    PrefixListId, ResourceType, Tag, TagSpecification,
 };
 use serde_json::{Value as Json, json};
 
@@ -30,7 +30,9 @@ fn rule(protocol: &str, ports: (i32, i32), source: &str) -> IpPermission {
     let permission = if protocol == "-1" { permission } else { permission.from_port(ports.0).to_port(ports.1) };
     let why = format!("staged {source}").replace("::", "any v6");
     match source {
-        list if list.starts_with("pl-") => permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(list).description(why).build()),
+        list if list.starts_with("pl-") => {
+            permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(list).description(why).build())
+        }
         net if net.contains(':') => permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(net).description(why).build()),
         net => permission.ip_ranges(IpRange::builder().cidr_ip(net).description(why).build()),
     }
@@ -122,6 +124,10 @@ async fn options_of(place: &Place<'_>, arn: &str) -> Json {
     let id = arn.rsplit('/').next().unwrap();
     let answer = client(place).describe_instances().instance_ids(id).send().await.unwrap();
     let options = answer.reservations()[0].instances()[0].metadata_options().unwrap();
-    let tokens = options.http_tokens().map(|tokens| tokens.as_str());
-    json!([tokens, options.http_put_response_hop_limit(), options.http_endpoint().map(|endpoint| endpoint.as_str())])
+    let tokens = options.http_tokens().map(aws_sdk_ec2::types::HttpTokensState::as_str);
+    json!([
+        tokens,
+        options.http_put_response_hop_limit(),
+        options.http_endpoint().map(aws_sdk_ec2::types::InstanceMetadataEndpointState::as_str)
+    ])
 }

@@ -41,9 +41,8 @@ pub(super) fn known() -> Generated {
     );
     for entry in CATALOG {
         let spec = entry.spec;
-        let label = |label: &Label| {
-            format!("            Label {{ standard: Standard::{:?}, clause: {:?} }},\n", label.standard, label.clause)
-        };
+        let label =
+            |label: &Label| format!("            Label {{ standard: Standard::{:?}, clause: {:?} }},\n", label.standard, label.clause);
         let labels: String = spec.labels.iter().map(label).collect();
         let _ = write!(
             text,

@@ -36,7 +36,9 @@ fn policy<'a>(name: &str, verb: &str, actions: impl Iterator<Item = &'a Action>)
         text.push_str(&statement);
     }
     if size > POLICY_LIMIT {
-        return Err(io::Error::other(format!("the policy {name} would have about {size} characters, IAM takes {POLICY_LIMIT}: split it by service")));
+        return Err(io::Error::other(format!(
+            "the policy {name} would have about {size} characters, IAM takes {POLICY_LIMIT}: split it by service"
+        )));
     }
     Ok(text)
 }

@@ -1,0 +1,75 @@
+# Everything that a fresh machine needs is installed below, pinned, into .venv and .tools. Only cargo, python3 and make are asked for.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export RUST_BACKTRACE := 0
+
+PYTHON ?= python3
+CARGO ?= cargo
+MODE ?= plan
+BINARIES := --workspace --bins
+
+.PHONY: help demo test check local bench verdict generate format venvs build build-release clean
+
+help: ## What there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: build venvs ## The main job, seen: fourteen violations found, set right, verified, one undone; evidence in target/demo
+	@target/debug/xtask demo
+
+test: build venvs .venv/infra/.stamp ## Every test
+	$(CARGO) test --workspace --quiet
+	.venv/front/bin/python -m pytest -q tests/localaws
+	.venv/infra/bin/python -m pytest -q tests/infra
+
+check: venvs .venv/infra/.stamp .tools/bin/cargo-deny ## Formatting, lints, generated files, templates, licences
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(CARGO) run --workspace --bin xtask --quiet -- generate --check
+	.venv/infra/bin/ruff check --quiet tests
+	.venv/infra/bin/python -m pytest -q tests/infra/test_templates.py
+	.tools/bin/cargo-deny --offline --all-features check --config .deny.toml licenses bans sources
+
+local: build venvs ## The suite on a local AWS that stays up (MODE=plan|auto sets the mode of class A controls)
+	@target/debug/xtask local --modes "plan,A=$(MODE)"
+
+bench: build-release venvs .venv/bench/.stamp ## Cold start, latency, memory, size and calls, beside the same job in Python
+	@.venv/bench/bin/python tests/bench/bench.py
+
+verdict: build venvs .venv/prowler/.stamp ## Prowler's verdict on the demo account, before and after
+	@target/debug/xtask demo --prowler .venv/prowler/bin/python
+
+generate: ## Write every generated file
+	$(CARGO) run --workspace --bin xtask --quiet -- generate
+	$(CARGO) run --workspace --bin xtask --quiet -- generate
+
+format: ## Format all code
+	$(CARGO) fmt --all
+	.venv/infra/bin/ruff format tests
+
+# Never build one package alone: the features of the SDKs would differ, and all of them would be built again.
+build:
+	$(CARGO) build $(BINARIES)
+
+build-release:
+	$(CARGO) build $(BINARIES) --release
+
+venvs: .venv/front/.stamp .venv/moto/.stamp
+
+.venv/front/.stamp: tests/localaws/requirements/front.txt
+.venv/moto/.stamp: tests/localaws/requirements/moto.txt
+.venv/infra/.stamp: tests/infra/requirements.txt
+.venv/bench/.stamp: tests/bench/requirements.txt
+.venv/prowler/.stamp: tests/prowler/requirements.txt
+
+.venv/%/.stamp:
+	@echo "installing $< into .venv/$*"
+	@$(PYTHON) -m venv --clear .venv/$*
+	@.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+.tools/bin/cargo-deny:
+	$(CARGO) install --quiet --locked --root .tools cargo-deny --version 0.20.2
+
+clean: ## Remove everything that was built or installed here
+	rm -rf target .venv .tools
