@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests have a clock of their own, and stage with the SDKs directly")]
 
+mod arrows;
 mod conformance;
 mod grants;
 mod journeys;
+mod laws;
 
 use std::{future::Future, ops::Deref, process::ExitCode, sync::OnceLock};
 
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
     let is_whole_run = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let mut trials = conformance::trials();
     trials.extend(journeys::trials());
+    trials.extend(laws::trials());
+    trials.extend(arrows::trials());
     let first = libtest_mimic::run(&arguments, trials);
     let mut failed = first.has_failed();
     if is_whole_run {

@@ -108,7 +108,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let logs = ["finding-router", "cis-remediator"].map(|name| {
+        let logs = ["FindingRouter", "CisRemediator"].map(|name| {
             let logs = self.local.logs(name);
             logs[logs.len().saturating_sub(8)..].join("\n")
         });

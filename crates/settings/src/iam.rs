@@ -76,7 +76,8 @@ impl Setting for PasswordPolicy {
     async fn put(&self, account: &Account, _from: &Self::Value, to: &Self::Value) -> Result<()> {
         let client = account.client(gated!(aws_sdk_iam));
         let Some(to) = to else {
-            return client.delete_account_password_policy().send().await.called(DELETE_PASSWORDS).map(|_| ());
+            let deleted = client.delete_account_password_policy().send().await.called(DELETE_PASSWORDS);
+            return found(deleted).map(|_| ());
         };
         client
             .update_account_password_policy()

@@ -31,7 +31,7 @@ pub(crate) fn sort(batch: Vec<Message>, modes: &Modes) -> (Vec<Lane>, Vec<String
         let job: Job = match serde_json::from_str(&message.body) {
             Ok(job) => job,
             Err(error) => {
-                error!(message = message.id, %error, "not a job");
+                error!(message_id = message.id, %error, "not a job");
                 unreadable.push(message.id);
                 continue;
             }
@@ -47,12 +47,12 @@ pub(crate) fn sort(batch: Vec<Message>, modes: &Modes) -> (Vec<Lane>, Vec<String
 
 fn piece(job: Job, message: &Message, modes: &Modes) -> Option<Piece> {
     let Some(entry) = find(job.control.as_str()) else {
-        info!(message = message.id, control = %job.control, "skipped: the control is not one of ours");
+        info!(message_id = message.id, control = %job.control, "skipped: the control is not one of ours");
         return None;
     };
     let mode = modes.of(&job.control, entry.spec.class);
     if mode == Mode::Off {
-        info!(message = message.id, control = %job.control, "skipped: the control is switched off");
+        info!(message_id = message.id, control = %job.control, "skipped: the control is switched off");
         return None;
     }
     let lane = job.lane();

@@ -38,7 +38,7 @@ impl FindingRouter {
         let event = match Envelope::parse(&message.body) {
             Ok(event) => event,
             Err(error) => {
-                warn!(message = message.id, %error, "not an event of ours");
+                warn!(message_id = message.id, %error, "not an event of ours");
                 count(Metric::RejectedEvents, self.clock.now());
                 return self.rejects.reject(&message.body, &error.to_string()).await;
             }
@@ -91,7 +91,7 @@ impl Function for FindingRouter {
         let mut failed = Vec::new();
         for message in batch {
             if let Err(error) = self.route(&message).await {
-                warn!(message = message.id, %error, "comes again");
+                warn!(message_id = message.id, %error, "comes again");
                 failed.push(message.id);
             }
         }
