@@ -1,10 +1,12 @@
-//! Chores of the workspace: `cargo xtask generate`, `cargo xtask new-control`.
+//! Chores of the workspace: generated files, a new control, the demonstration, the suite on a local AWS.
 
+mod demo;
 mod files;
 mod generate;
+mod local;
 mod new_control;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +27,18 @@ enum Chore {
     },
     /// Writes the file and the event of a new control.
     NewControl(new_control::NewControl),
+    /// Shows the main job on a local AWS.
+    Demo {
+        /// Also ask Prowler, before and after: the python of its environment.
+        #[arg(long)]
+        prowler: Option<PathBuf>,
+    },
+    /// Keeps the suite up on a local AWS.
+    Local {
+        /// The template's parameter `Modes`.
+        #[arg(long, default_value = "plan")]
+        modes: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -32,6 +46,8 @@ fn main() -> ExitCode {
         Chore::Generate { check: true } => generate::check(),
         Chore::Generate { check: false } => generate::write(),
         Chore::NewControl(new) => new.write(),
+        Chore::Demo { prowler } => demo::run(prowler),
+        Chore::Local { modes } => local::stay_up(&modes),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,77 @@
+//! What an independent scanner says of the account, before and after.
+
+use std::{collections::BTreeMap, fs, io, path::Path, process::Command};
+
+use redress_e2e::World;
+use redress_model::Class;
+use redress_testkit::stage::Place;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::{Violation, show};
+use crate::files::top;
+
+/// Prowler's verdict on the staged resource of each control.
+#[derive(Debug, Serialize)]
+pub(super) struct Verdicts(BTreeMap<&'static str, Verdict>);
+
+#[derive(Debug, Serialize)]
+struct Verdict {
+    before: String,
+    after: String,
+    is_automatic: bool,
+}
+
+impl Verdicts {
+    pub(super) fn of(before: &Json, after: &Json, violations: &[Violation]) -> Self {
+        let verdict = |violation: &Violation| {
+            let spec = violation.entry.spec;
+            let say = |scan: &Json| status(scan, spec.id, &violation.staged.resource);
+            (spec.id, Verdict { before: say(before), after: say(after), is_automatic: spec.class != Class::Tell })
+        };
+        Self(violations.iter().map(verdict).collect())
+    }
+
+    /// `FAIL -> PASS`.
+    pub(super) fn of_control(&self, control: &str) -> String {
+        self.0.get(control).map_or_else(String::new, |verdict| format!("{} -> {}", verdict.before, verdict.after))
+    }
+
+    /// The remediated controls whose verdict did not turn from FAIL to PASS.
+    pub(super) fn unconvinced(&self) -> Vec<&'static str> {
+        let turned = |verdict: &Verdict| verdict.before == "FAIL" && verdict.after == "PASS";
+        self.0.iter().filter(|(_, verdict)| verdict.is_automatic && !turned(verdict)).map(|(control, _)| *control).collect()
+    }
+}
+
+/// Scans the account; the python of Prowler's environment is given.
+pub(super) fn scan(python: &Path, world: &World, place: &Place<'_>, when: &str) -> io::Result<Json> {
+    show::step(&format!("asking Prowler, {when}"));
+    let directory = top().join("target/demo");
+    fs::create_dir_all(&directory)?;
+    let out = directory.join(format!("prowler-{when}.json"));
+    let done = Command::new(python)
+        .arg(top().join("tests/prowler/scan.py"))
+        .args(["--endpoint", &world.local().ready().endpoint, "--account", place.account.as_str(), "--region", place.region.as_str()])
+        .arg("--prowler")
+        .arg(python.with_file_name("prowler"))
+        .arg("--out")
+        .arg(&out)
+        .output()?;
+    if !out.exists() || done.status.code() == Some(1) {
+        return Err(io::Error::other(format!("Prowler gave no verdict: {}", String::from_utf8_lossy(&done.stderr))));
+    }
+    Ok(serde_json::from_str(&fs::read_to_string(out)?)?)
+}
+
+/// The worst status of the staged resource; of all resources where Prowler names none alike (accounts, policies).
+fn status(scan: &Json, control: &str, resource: &str) -> String {
+    let name = resource.rsplit(['/', ':']).next().unwrap_or(resource);
+    let checks = scan.get(control).and_then(Json::as_object).into_iter().flat_map(|checks| checks.values());
+    let rows: Vec<_> = checks.filter_map(Json::as_array).flatten().collect();
+    let text = |row: &Json, key: &str| row.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let own: Vec<_> = rows.iter().filter(|row| text(row, "resource").contains(name)).copied().collect();
+    let judged = if own.is_empty() { rows } else { own };
+    let has = |status: &str| judged.iter().any(|row| text(row, "status") == status);
+    ["FAIL", "MANUAL", "PASS"].into_iter().find(|status| has(status)).unwrap_or("none").to_owned()
+}
