@@ -65,7 +65,8 @@ const CHANGED: &[&str] =
     &["aws-sdk-cloudtrail", "aws-sdk-cloudwatch", "aws-sdk-ec2", "aws-sdk-iam", "aws-sdk-kms", "aws-sdk-rds", "aws-sdk-s3control"];
 
 fn only_settings_link_services() {
-    for (name, needs) in graph().iter().filter(|(name, _)| !["redress-settings", "redress-testkit", "redress-e2e"].contains(&name.as_str())) {
+    for (name, needs) in graph().iter().filter(|(name, _)| !["redress-settings", "redress-testkit", "redress-e2e"].contains(&name.as_str()))
+    {
         let services: Vec<_> = needs.iter().filter(|need| CHANGED.contains(&need.as_str())).collect();
         assert!(services.is_empty(), "{name} links {services:?}");
     }

@@ -78,7 +78,8 @@ async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> 
 async fn no_event() {
     let client = aws_sdk_sqs::Client::new(AUTO.admin());
     let url = AUTO.local().output("FindingsQueueUrl");
-    let without = json!({"id": "e", "source": "aws.securityhub", "detail-type": "Security Hub Findings - Imported", "detail": {"findings": []}});
+    let without =
+        json!({"id": "e", "source": "aws.securityhub", "detail-type": "Security Hub Findings - Imported", "detail": {"findings": []}});
     for body in ["this is not JSON", r#"{"some": "object"}"#, &without.to_string()] {
         client.send_message().queue_url(&url).message_body(body).send().await.unwrap();
     }
@@ -144,7 +145,8 @@ async fn spoofed() {
     foreign["ProductArn"] = json!(format!("arn:aws:securityhub:us-east-1:{0}:product/{0}/default", place.account));
     let mut elsewhere = finding.clone();
     elsewhere["Resources"][0]["Id"] = json!("arn:aws:kms:us-east-1:999988887777:key/k");
-    let refused = |lines: Vec<String>| lines.iter().filter(|line| line.contains("SuspiciousFindings") && line.contains("CloudWatchMetrics")).count();
+    let refused =
+        |lines: Vec<String>| lines.iter().filter(|line| line.contains("SuspiciousFindings") && line.contains("CloudWatchMetrics")).count();
     let counted = refused(AUTO.local().logs("FindingRouter"));
     AUTO.local().send_event(&imported(&[&foreign, &elsewhere]));
     eventually("both are counted", async || (refused(AUTO.local().logs("FindingRouter")) >= counted + 2).then_some(())).await;
@@ -231,7 +233,8 @@ async fn same_event_twice() {
     let mut later = event.clone();
     later["id"] = json!("a later delivery with an id of its own");
     AUTO.local().send_event(&later);
-    eventually("it is set right", async || staged.observe(&place).await["Statement"].as_array().filter(|list| list.len() == 2).map(|_| ())).await;
+    eventually("it is set right", async || staged.observe(&place).await["Statement"].as_array().filter(|list| list.len() == 2).map(|_| ()))
+        .await;
     settled().await;
     let writes = AUTO.actions_in(&staged).into_iter().filter(|action| action == "s3:PutBucketPolicy").count();
     assert_eq!(writes, 1);

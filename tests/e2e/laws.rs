@@ -33,7 +33,8 @@ async fn law(case: Case) {
     let finding = finding(case.control, &staged);
     let kind = finding["Resources"][0]["Type"].as_str().unwrap().to_owned();
     let partition = Partition::try_from("aws").unwrap();
-    let resource = Resource { kind, id: staged.resource.clone(), account: place.account.clone(), region: place.region.clone(), partition, name: None };
+    let resource =
+        Resource { kind, id: staged.resource.clone(), account: place.account.clone(), region: place.region.clone(), partition, name: None };
     let read = || async { entry.get(&resource, &Json::Null, &account).await.unwrap().unwrap() };
     let (original, seen) = (read().await, staged.observe(&place).await);
     if entry.writes.is_empty() {

@@ -113,8 +113,7 @@ where
 
 /// Codes are matched by their stable parts: every service spells them in its own way.
 fn kind_of(code: &str, status: u16) -> Kind {
-    const THROTTLED: &[&str] =
-        &["Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "LimitExceededOnRequests", "BandwidthLimit"];
+    const THROTTLED: &[&str] = &["Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "ThroughputExceeded", "BandwidthLimit"];
     const DENIED: &[&str] = &[
         "AccessDenied",
         "UnauthorizedOperation",
@@ -194,6 +193,8 @@ mod tests {
             ("Throttling", 400, Kind::Throttled),
             ("RequestLimitExceeded", 503, Kind::Throttled),
             ("SlowDown", 503, Kind::Throttled),
+            ("ProvisionedThroughputExceededException", 400, Kind::Throttled),
+            ("LimitExceeded", 409, Kind::Rejected),
             ("AccessDenied", 403, Kind::Denied),
             ("AccessDeniedException", 400, Kind::Denied),
             ("UnauthorizedOperation", 403, Kind::Denied),

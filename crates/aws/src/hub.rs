@@ -22,7 +22,7 @@ pub trait Hub: Send + Sync {
     /// Annotates `findings`.
     ///
     /// # Errors
-    /// When the call fails, or Security Hub leaves one unprocessed.
+    /// When the call fails, or Security Hub leaves one unprocessed that still exists.
     fn annotate<'a>(&'a self, findings: &'a [FindingKey], annotation: &'a Annotation) -> Answer<'a, ()>;
 }
 
@@ -47,6 +47,7 @@ impl Hub for SecurityHub {
     fn annotate<'a>(&'a self, findings: &'a [FindingKey], annotation: &'a Annotation) -> Answer<'a, ()> {
         Box::pin(async move {
             let malformed = |error: &dyn std::fmt::Display| Error::malformed(ACTION, error.to_string());
+            let mut unprocessed = None;
             for batch in findings.chunks(BATCH) {
                 let mut call = self.client.batch_update_findings();
                 for FindingKey { id, product } in batch {
@@ -63,14 +64,14 @@ impl Hub for SecurityHub {
                     call = call.workflow(WorkflowUpdate::builder().status(status).build());
                 }
                 let answer = call.send().await.called(ACTION)?;
-                if let Some(left) = answer.unprocessed_findings().first() {
+                // A finding that is gone needs no note; anything else may pass later.
+                let left = answer.unprocessed_findings().iter().find(|left| left.error_code() != Some("FindingNotFound"));
+                if let Some(left) = left {
                     let why = format!("{}: {}", left.error_code().unwrap_or_default(), left.error_message().unwrap_or_default());
-                    // A finding that is gone needs no note; anything else may pass later.
-                    let kind = if why.starts_with("FindingNotFound") { Kind::NotFound } else { Kind::Unreachable };
-                    return Err(Error { kind, ..malformed(&why) });
+                    unprocessed = Some(Error { kind: Kind::Unreachable, ..malformed(&why) });
                 }
             }
-            Ok(())
+            unprocessed.map_or(Ok(()), Err)
         })
     }
 }

@@ -30,6 +30,19 @@ pub struct Last {
     pub changed: Option<RunId>,
     /// When a person undid a change of this control: it is not made again without being asked for.
     pub undone: Option<Timestamp>,
+    /// The question that was last put to people.
+    pub asked: Option<Asked>,
+}
+
+/// A question that stands on a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The sum of the question and of the value that it is about.
+    pub question: Digest,
+    /// The event that led to it: what came with the same event is no answer.
+    pub event: String,
+    /// When it was on the finding: what happened before is no answer either.
+    pub at: Timestamp,
 }
 
 /// What is remembered of a resource: the last run of each control.
@@ -39,7 +52,12 @@ pub type Memory = BTreeMap<ControlId, Last>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
     /// The lock is ours.
-    Free(Memory),
+    Free {
+        /// How the last runs ended.
+        memory: Memory,
+        /// A run that took the lock before and never gave it back: what it changed, if anything, is not on record.
+        interrupted: Option<RunId>,
+    },
     /// Another run has it.
     Busy,
 }
@@ -149,12 +167,16 @@ impl Ledger for DynamoLedger {
                 .expression_attribute_values(":run", text(run.to_string()))
                 .expression_attribute_values(":until", number(until))
                 .expression_attribute_values(":now", number(now))
-                .return_values(ReturnValue::AllNew)
+                .return_values(ReturnValue::AllOld)
                 .send()
                 .await
                 .called(UPDATE);
             match taken {
-                Ok(answer) => memory_of(&answer.attributes.unwrap_or_default()).map(Begun::Free),
+                Ok(answer) => {
+                    let old = answer.attributes.unwrap_or_default();
+                    let owner = old.get("run").and_then(|run| run.as_s().ok()).and_then(|run| RunId::try_from(run.as_str()).ok());
+                    Ok(Begun::Free { memory: memory_of(&old)?, interrupted: owner.filter(|owner| *owner != run) })
+                }
                 Err(error) if error.code == "ConditionalCheckFailedException" => Ok(Begun::Busy),
                 Err(error) => Err(error),
             }

@@ -21,11 +21,11 @@ pub use clock::{Clock, SystemClock};
 pub use error::{Called, Error, Kind, Result};
 pub use gate::{Gate, iam_action};
 pub use hub::{Annotation, Hub, SecurityHub};
-pub use ledger::{Begun, DynamoLedger, Last, Ledger, Memory};
+pub use ledger::{Asked, Begun, DynamoLedger, Last, Ledger, Memory};
 pub use org::{Accounts, Org, OrgSettings, Visit, session_policy};
 pub use post::{Post, Sns};
 pub use queue::Queue;
-pub use sdk::{global_sdk, sdk_at};
+pub use sdk::global_sdk;
 pub use vault::{S3Vault, Vault};
 
 /// What every method of the rim's traits returns.

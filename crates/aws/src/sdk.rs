@@ -7,7 +7,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_types::{SdkConfig, region::Region};
+use aws_types::SdkConfig;
 
 /// The configuration of the process: credentials, region and endpoint from the environment, standard retries with backoff, and bounded
 /// time-outs, over one shared pool of connections (a TLS handshake costs more than all the rest of a call).
@@ -25,9 +25,4 @@ pub async fn global_sdk() -> SdkConfig {
         )
         .load()
         .await
-}
-
-/// The same configuration in another region.
-pub fn sdk_at(sdk: &SdkConfig, region: &redress_model::Region) -> SdkConfig {
-    sdk.to_builder().region(Region::new(region.to_string())).build()
 }

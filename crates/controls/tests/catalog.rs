@@ -31,7 +31,8 @@ fn every_control_s_event_is_admitted_and_located() {
     for entry in CATALOG {
         let id = entry.spec.id;
         let event = event(&format!("securityhub/{id}.json"));
-        let (finding, intent) = Finding::admit(&event["detail"]["findings"][0], Trigger::Imported).unwrap_or_else(|why| panic!("{id}: {why}"));
+        let (finding, intent) =
+            Finding::admit(&event["detail"]["findings"][0], Trigger::Imported).unwrap_or_else(|why| panic!("{id}: {why}"));
         assert_eq!((finding.control.as_str(), intent), (id, Intent::Automatic));
         assert!(entry.spec.resources.contains(&finding.resource.kind.as_str()), "{id}: {}", finding.resource.kind);
     }

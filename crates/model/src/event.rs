@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::Intent;
+use crate::{Intent, Request};
 
 /// What asked for our attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub enum Trigger {
 /// An event with its findings, each still raw: a bad one must not spoil the good ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
-    /// EventBridge's id of the event, the same on each delivery.
-    pub id: String,
+    /// EventBridge's id of the event, the same on each delivery, and its time.
+    pub request: Request,
     /// What asked.
     pub trigger: Trigger,
     /// The findings, unparsed.
@@ -56,6 +56,8 @@ pub const UNDO_ACTION: &str = "RedressUndo";
 struct Wire {
     #[serde(default)]
     id: String,
+    #[serde(default)]
+    time: Option<String>,
     #[serde(rename = "detail-type")]
     detail_type: String,
     source: String,
@@ -92,7 +94,8 @@ impl Envelope {
         if wire.detail.findings.is_empty() {
             return Err(EnvelopeError::NoFindings);
         }
-        Ok(Self { id: wire.id, trigger, findings: wire.detail.findings })
+        let at = wire.time.and_then(|time| time.parse().ok());
+        Ok(Self { request: Request { event: wire.id, at }, trigger, findings: wire.detail.findings })
     }
 }
 

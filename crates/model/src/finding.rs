@@ -145,7 +145,8 @@ fn wanted(wire: &Wire, trigger: Trigger) -> Result<Intent, Rejection> {
     let workflow = wire.workflow.status.as_deref().unwrap_or("NEW");
     let compliance = wire.compliance.status.as_deref().unwrap_or("none");
     // The resource may well have PASSED since: a change can be undone whatever has become of its finding.
-    if trigger == Trigger::Chosen(Intent::Undo) {
+    // But who suppressed a finding wants to hear nothing of it, and our answer would lift that.
+    if trigger == Trigger::Chosen(Intent::Undo) && workflow != "SUPPRESSED" {
         return Ok(Intent::Undo);
     }
     if state != "ACTIVE" {
@@ -291,6 +292,7 @@ mod tests {
         let passed = with("/Compliance/Status", json!("PASSED"));
         assert!(chosen(&passed, Intent::Requested).is_err());
         assert_eq!(chosen(&passed, Intent::Undo), Ok(Intent::Undo));
+        assert!(chosen(&with("/Workflow/Status", json!("SUPPRESSED")), Intent::Undo).is_err());
     }
 
     #[test]

@@ -27,6 +27,17 @@ pub struct Job {
     pub resource: Resource,
     /// The finding to be annotated: id and product.
     pub finding: FindingKey,
+    /// The event that brought it.
+    pub request: Request,
+}
+
+/// An event, as far as consent depends on it: one click is one event, however many findings and deliveries it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// EventBridge's id of the event.
+    pub event: String,
+    /// When it happened, where the event says so.
+    pub at: Option<jiff::Timestamp>,
 }
 
 /// How Security Hub identifies a finding in `BatchUpdateFindings`.
@@ -40,8 +51,8 @@ pub struct FindingKey {
 
 impl Job {
     /// The job for a finding. Global controls act in the partition's global region, whatever region reported them.
-    pub fn of(finding: Finding, intent: Intent) -> Self {
-        Self { intent, control: finding.control, resource: finding.resource, finding: finding.key }
+    pub fn of(finding: Finding, intent: Intent, request: Request) -> Self {
+        Self { intent, control: finding.control, resource: finding.resource, finding: finding.key, request }
     }
 
     /// What may not be worked on twice at once: the account, region and resource. Both the FIFO group and the ledger's lock.

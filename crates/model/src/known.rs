@@ -16,6 +16,7 @@ pub struct Known {
 }
 
 /// Every control.
+#[rustfmt::skip]
 pub const KNOWN: &[Known] = &[
     Known {
         id: "CloudTrail.4",
@@ -33,13 +34,19 @@ pub const KNOWN: &[Known] = &[
         id: "EC2.53",
         class: Class::Automatic,
         scope: Scope::Regional,
-        labels: &[Label { standard: Standard::Cis30, clause: "5.2" }, Label { standard: Standard::Cis50, clause: "5.3" }],
+        labels: &[
+            Label { standard: Standard::Cis30, clause: "5.2" },
+            Label { standard: Standard::Cis50, clause: "5.3" },
+        ],
     },
     Known {
         id: "EC2.54",
         class: Class::Automatic,
         scope: Scope::Regional,
-        labels: &[Label { standard: Standard::Cis30, clause: "5.3" }, Label { standard: Standard::Cis50, clause: "5.4" }],
+        labels: &[
+            Label { standard: Standard::Cis30, clause: "5.3" },
+            Label { standard: Standard::Cis50, clause: "5.4" },
+        ],
     },
     Known {
         id: "EC2.8",
@@ -66,7 +73,10 @@ pub const KNOWN: &[Known] = &[
         id: "IAM.27",
         class: Class::Guarded,
         scope: Scope::Global,
-        labels: &[Label { standard: Standard::Cis30, clause: "1.22" }, Label { standard: Standard::Cis50, clause: "1.21" }],
+        labels: &[
+            Label { standard: Standard::Cis30, clause: "1.22" },
+            Label { standard: Standard::Cis50, clause: "1.21" },
+        ],
     },
     Known {
         id: "IAM.4",

@@ -14,6 +14,9 @@ pub enum Outcome {
     Planned {
         /// The changes, a line each.
         changes: Vec<String>,
+        /// What would make them wait for a person's approval.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        asks: Vec<String>,
     },
     /// A guard stopped the change.
     Held {
@@ -105,6 +108,14 @@ impl Outcome {
         }
     }
 
+    /// What is said, without what changes from one reading to the next (a count of requests, say): the same gist is not news.
+    pub fn gist(&self) -> String {
+        match self {
+            Self::Planned { changes, .. } | Self::NeedsApproval { changes, .. } => format!("{} {}", self.word(), changes.join("; ")),
+            other => format!("{} {}", other.word(), other.sentence()),
+        }
+    }
+
     /// One word for tables, metrics and fields.
     pub fn word(&self) -> &'static str {
         match self {
@@ -140,7 +151,10 @@ impl Outcome {
         match self {
             Self::Absent => "the resource does not exist; Security Hub archives the finding by itself".into(),
             Self::Compliant => "the live resource satisfies the control; nothing was changed".into(),
-            Self::Planned { changes } => format!("would change: {}", changes.join("; ")),
+            Self::Planned { changes, asks } if asks.is_empty() => format!("would change: {}", changes.join("; ")),
+            Self::Planned { changes, asks } => {
+                format!("would ask first ({}), then change: {}", asks.join("; "), changes.join("; "))
+            }
             Self::Held { why } => format!("held: {why}"),
             Self::NeedsApproval { why, changes } => {
                 format!("needs approval ({why}); select the finding and choose Redress: remediate to change: {}", changes.join("; "))
@@ -180,7 +194,7 @@ mod tests {
         vec![
             Outcome::Absent,
             Outcome::Compliant,
-            Outcome::Planned { changes: changes.clone() },
+            Outcome::Planned { changes: changes.clone(), asks: vec![why.clone()] },
             Outcome::Held { why: why.clone() },
             Outcome::NeedsApproval { why: why.clone(), changes: changes.clone() },
             Outcome::NeedsPerson { steps },

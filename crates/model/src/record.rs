@@ -30,6 +30,15 @@ impl fmt::Display for Digest {
     }
 }
 
+/// Where the image of a run is kept: under the run's id, and never overwritten; the sum proves that it is what was saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageName {
+    /// The run that saved it.
+    pub run: RunId,
+    /// The sum of its bytes.
+    pub sum: Digest,
+}
+
 /// The record of one run on one resource: what was wanted, found, done and said. Controls that look at the same setting of the same
 /// resource share a run, so that the setting is written once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +60,7 @@ pub struct Record {
     /// How it ended.
     pub outcome: Outcome,
     /// The saved image of before and after, where something was to be changed.
-    pub image: Option<Digest>,
+    pub image: Option<ImageName>,
     /// The value that was left behind, as read at verification: an undo goes on only where the live value is still this.
     pub left: Option<serde_json::Value>,
     /// Every AWS action taken on the resource, in order.

@@ -54,19 +54,6 @@ pub enum Want<V> {
     Tell(String),
 }
 
-impl<V> Want<V> {
-    /// The same about another type.
-    pub fn map<U>(self, f: impl FnOnce(V) -> U) -> Want<U> {
-        match self {
-            Self::Keep => Want::Keep,
-            Self::Set(value) => Want::Set(f(value)),
-            Self::Wait(why) => Want::Wait(why),
-            Self::Ask { to, why } => Want::Ask { to: f(to), why },
-            Self::Tell(steps) => Want::Tell(steps),
-        }
-    }
-}
-
 /// A setting found from a resource, or why it cannot be.
 pub type Located<S> = std::result::Result<S, Error>;
 

@@ -1,6 +1,6 @@
 //! The difference between two values, for people: a line for each leaf that changed.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// A line for each difference: `minimum_length: 8 -> 14`, `rules: - tcp 22 from 0.0.0.0/0`.
 pub fn changes(from: &Json, to: &Json) -> Vec<String> {
@@ -12,6 +12,8 @@ pub fn changes(from: &Json, to: &Json) -> Vec<String> {
 fn walk(path: &str, from: &Json, to: &Json, lines: &mut Vec<String>) {
     match (from, to) {
         (one, other) if one == other => {}
+        (Json::Null, Json::Object(_)) => walk(path, &Json::Object(Map::new()), to, lines),
+        (Json::Object(_), Json::Null) => walk(path, from, &Json::Object(Map::new()), lines),
         (Json::Object(old), Json::Object(new)) => {
             let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
             for name in names {
@@ -47,6 +49,8 @@ mod tests {
     fn names_each_leaf_that_changed_and_no_other() {
         let lines = changes(&json!({"a": {"b": 1, "c": true}, "d": null}), &json!({"a": {"b": 2, "c": true}, "d": "x"}));
         assert_eq!(lines, ["a.b: 1 -> 2", "d: none -> x"]);
+        assert_eq!(changes(&json!(null), &json!({"a": 1})), ["a: none -> 1"]);
+        assert_eq!(changes(&json!({"a": 1}), &json!(null)), ["a: 1 -> none"]);
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! The engine: takes work, and always ends in an honest outcome.
 
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Account, Accounts, Annotation, Begun, Clock, Error, Hub, Last, Ledger, Memory, Post, Result, Vault, Visit};
-use redress_model::{Class, ControlId, Digest, Intent, Mode, Outcome, Record, Resource, RunId, job::FindingKey, outcome::note};
+use redress_aws::{Account, Accounts, Annotation, Asked, Begun, Clock, Error, Hub, Kind, Last, Ledger, Memory, Post, Result, Vault, Visit};
+use redress_model::{
+    Class, ControlId, Digest, ImageName, Intent, Mode, Outcome, Record, Request, Resource, RunId, job::FindingKey, outcome::note,
+};
 use serde_json::Value as Json;
 use tracing::{error, info, warn};
 
 use crate::{
     Entry, Image, Reading, Want, guards,
-    plan::{Applying, Plan, Proof},
+    plan::{Applying, Plan, Proof, Verified},
 };
 
 /// Everything outside that the engine needs.
@@ -41,6 +43,8 @@ pub struct Work {
     pub intent: Intent,
     /// How far it may go.
     pub mode: Mode,
+    /// The event that asked for it.
+    pub request: Request,
     /// The findings to be answered.
     pub findings: Vec<FindingKey>,
     /// The controls' parameters; null for their defaults.
@@ -75,18 +79,32 @@ pub struct Engine<'a> {
     deadline: Timestamp,
 }
 
+/// A run needs this much time to read, write, verify and, if it must, put back.
+const ENOUGH: SignedDuration = SignedDuration::from_secs(45);
+
+/// A run under way.
+struct Run {
+    id: RunId,
+    started: Timestamp,
+    memory: Memory,
+    /// An earlier run that took the lock and never gave it back.
+    interrupted: Option<RunId>,
+}
+
 /// What a run has found out so far.
 struct Found {
     outcome: Outcome,
-    image: Option<Digest>,
+    image: Option<ImageName>,
     left: Option<Json>,
     /// What was read first, for telling whether the same is said about the same.
     before: Json,
+    /// The run that was taken back, with all that it had answered.
+    taken_back: Option<Record>,
 }
 
 impl Found {
     fn plain(outcome: Outcome, before: Json) -> Self {
-        Self { outcome, image: None, left: None, before }
+        Self { outcome, image: None, left: None, before, taken_back: None }
     }
 }
 
@@ -98,37 +116,54 @@ impl<'a> Engine<'a> {
 
     /// Does the work. Never fails: every failure is an outcome, or a reason to try again.
     pub async fn run(&self, work: &Work, attempt: Attempt) -> Finished {
-        let run = self.rim.clock.new_run();
-        let started = self.rim.clock.now();
-        let until = self.deadline.max(started + SignedDuration::from_secs(1));
-        let memory = match self.rim.ledger.begin(&work.lane, run, started, until).await {
-            Ok(Begun::Free(memory)) => memory,
-            Ok(Begun::Busy) => return Finished::Again("another run is working on this resource".into()),
-            Err(error) => return Finished::Again(format!("the ledger cannot be written, so nothing is changed: {error}")),
+        let (id, started) = (self.rim.clock.new_run(), self.rim.clock.now());
+        if self.deadline.duration_since(started) < ENOUGH {
+            return Finished::Again("the invocation ends too soon to begin".into());
+        }
+        let (memory, interrupted) = match self.rim.ledger.begin(&work.lane, id, started, self.deadline).await {
+            Ok(Begun::Free { memory, interrupted }) => (memory, interrupted),
+            Ok(Begun::Busy) => return self.not_begun(work, id, attempt, "another run is working on this resource".into()).await,
+            Err(error) => {
+                let why = format!("the ledger cannot be written, so nothing is changed: {error}");
+                return self.not_begun(work, id, attempt, why).await;
+            }
         };
+        let run = Run { id, started, memory, interrupted };
         let mut calls = Vec::new();
-        let found = self.work_on(work, run, &memory, &mut calls).await;
+        let found = self.work_on(work, &run, &mut calls).await;
         let (found, given_up) = match (found, attempt) {
-            (Ok(Found { outcome: Outcome::InProgress { why }, .. }), Attempt::More) => return self.again(work, run, why).await,
+            (Ok(Found { outcome: Outcome::InProgress { why }, .. }), Attempt::More) => return self.again(work, id, why).await,
             (Ok(found), _) => (found, false),
-            (Err(error), Attempt::More) if error.is_retryable() => return self.again(work, run, error.to_string()).await,
+            (Err(error), Attempt::More) if error.is_retryable() => return self.again(work, id, error.to_string()).await,
             (Err(error), _) => {
                 let given_up = error.is_retryable();
                 (Found::plain(Outcome::Failed { why: error.to_string() }, Json::Null), given_up)
             }
         };
         let outcome = found.outcome.clone();
-        match self.report(work, run, started, &memory, calls, found).await {
+        match self.report(work, &run, calls, found).await {
             Ok(()) if given_up => Finished::GivenUp(outcome),
             Ok(()) => Finished::Done(outcome),
             Err(error) if attempt == Attempt::More && error.is_retryable() => {
                 Finished::Again(format!("{}, but it could not be reported: {error}", outcome.word()))
             }
             Err(error) => {
-                error!(%run, outcome = outcome.word(), %error, "the outcome could not be reported");
+                error!(run = %id, outcome = outcome.word(), %error, "the outcome could not be reported");
                 Finished::GivenUp(outcome)
             }
         }
+    }
+
+    /// Without the lock there is no record, but the last try still tells people.
+    async fn not_begun(&self, work: &Work, run: RunId, attempt: Attempt, why: String) -> Finished {
+        if attempt == Attempt::More {
+            return Finished::Again(why);
+        }
+        let outcome = Outcome::Failed { why };
+        if let Err(error) = self.annotate(&work.findings, run, &outcome).await {
+            error!(%run, %error, "the outcome could not be reported");
+        }
+        Finished::GivenUp(outcome)
     }
 
     async fn again(&self, work: &Work, run: RunId, why: String) -> Finished {
@@ -138,15 +173,15 @@ impl<'a> Engine<'a> {
         Finished::Again(why)
     }
 
-    async fn work_on(&self, work: &Work, run: RunId, memory: &Memory, calls: &mut Vec<String>) -> Result<Found> {
-        let (Some(entry), account) = (work.entries.first().copied(), self.enter(work, run).await?) else {
+    async fn work_on(&self, work: &Work, run: &Run, calls: &mut Vec<String>) -> Result<Found> {
+        let (Some(entry), account) = (work.entries.first().copied(), self.enter(work, run.id).await?) else {
             return Err(Error::malformed("the work", "it names no control"));
         };
         let Work { entries, resource, params, .. } = work;
         let at = Applying { entries, entry, resource, params, account: &account, clock: self.rim.clock };
         let found = match work.intent {
-            Intent::Undo => self.take_back(work, run, memory, &at).await,
-            Intent::Automatic | Intent::Requested => self.remediate(work, run, memory, &at).await,
+            Intent::Undo => self.take_back(work, run, &at).await,
+            Intent::Automatic | Intent::Requested => self.remediate(work, run, &at).await,
         };
         *calls = account.gate().passed();
         found
@@ -163,7 +198,7 @@ impl<'a> Engine<'a> {
         self.rim.accounts.enter(Visit { account, region, partition, run, now: self.rim.clock.now(), actions }).await
     }
 
-    async fn remediate(&self, work: &Work, run: RunId, memory: &Memory, at: &Applying<'_>) -> Result<Found> {
+    async fn remediate(&self, work: &Work, run: &Run, at: &Applying<'_>) -> Result<Found> {
         let Some(reading) = at.read().await? else { return Ok(Found::plain(Outcome::Absent, Json::Null)) };
         let before = reading.value.clone();
         let (after, asks) = match wanted(work, reading)? {
@@ -171,49 +206,61 @@ impl<'a> Engine<'a> {
             Wanted::Nothing(outcome) => return Ok(Found::plain(outcome, before)),
         };
         if at.entry.same(&before, &after)? {
-            return Ok(Found::plain(Outcome::Compliant, before));
+            return self.adopt(work, run, at, before).await;
         }
-        let plan = Plan::new(at.entry, before.clone(), after)?;
-        self.carry_out(work, run, memory, at, plan, &asks, before, Proof::ControlsKeep).await
+        let plan = Plan::new(at.entry, before, after)?;
+        self.carry_out(work, run, at, plan, &asks, Proof::ControlsKeep).await
     }
 
-    async fn take_back(&self, work: &Work, run: RunId, memory: &Memory, at: &Applying<'_>) -> Result<Found> {
+    /// Compliant. Where a run before was cut off after its change, the change goes on record now, so that it can be undone.
+    async fn adopt(&self, work: &Work, run: &Run, at: &Applying<'_>, live: Json) -> Result<Found> {
+        let found = Found::plain(Outcome::Compliant, live.clone());
+        let Some(interrupted) = run.interrupted else { return Ok(found) };
+        let Ok((name, bytes)) = self.rim.vault.load(interrupted).await else { return Ok(found) };
+        let image = read_image(&bytes)?;
+        let is_its_work = image.controls == ids(work)? && image.setting == at.entry.setting && at.entry.same(&live, &image.after)?;
+        if !is_its_work {
+            return Ok(found);
+        }
+        warn!(run = %run.id, %interrupted, "the change of an interrupted run goes on record");
+        Ok(Found { image: Some(name), left: Some(live), ..found })
+    }
+
+    async fn take_back(&self, work: &Work, run: &Run, at: &Applying<'_>) -> Result<Found> {
         let held = |why: String, before| Ok(Found::plain(Outcome::Held { why }, before));
-        let changed = ids(work)?.iter().filter_map(|id| memory.get(id)?.changed).max();
-        let Some(changed) = changed else { return held("no change of this control on this resource is on record".into(), Json::Null) };
+        let mine = ids(work)?;
+        let Some(changed) = mine.iter().filter_map(|id| run.memory.get(id)?.changed).max() else {
+            let undone = mine.iter().filter_map(|id| run.memory.get(id)?.undone).max();
+            let why = undone
+                .map_or_else(|| "no change of this control on this resource is on record".into(), |at| format!("already undone at {at}"));
+            return held(why, Json::Null);
+        };
         let Some(record) = self.rim.ledger.load(changed).await? else {
             return held(format!("the record of run {changed} is gone"), Json::Null);
         };
-        let (Some(name), Some(left)) = (record.image, record.left) else {
+        let (Some(name), Some(left)) = (record.image.clone(), record.left.clone()) else {
             return held(format!("run {changed} left no image"), Json::Null);
         };
-        let image: Image =
-            serde_json::from_slice(&self.rim.vault.load(&name).await?).map_err(|error| Error::malformed("the image", error.to_string()))?;
+        let (kept, bytes) = self.rim.vault.load(name.run).await?;
+        if kept != name {
+            return held(format!("the image of run {changed} is not what it was saved as"), Json::Null);
+        }
+        let image = read_image(&bytes)?;
         let Some(live) = at.read().await? else { return Ok(Found::plain(Outcome::Absent, Json::Null)) };
         if !at.entry.same(&live.value, &left)? {
             let why = format!("the value was changed since run {changed}; undoing would overwrite somebody else's change");
             return held(why, live.value);
         }
-        let plan = Plan::new(at.entry, live.value.clone(), image.before)?;
-        self.carry_out(work, run, memory, at, plan, &[], live.value, Proof::AsPlanned).await
+        let plan = Plan::new(at.entry, live.value, image.before)?;
+        let found = self.carry_out(work, run, at, plan, &[], Proof::AsPlanned).await?;
+        Ok(Found { taken_back: Some(record), ..found })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the sentence has that many words; a struct of them would have one user")]
-    async fn carry_out(
-        &self,
-        work: &Work,
-        run: RunId,
-        memory: &Memory,
-        at: &Applying<'_>,
-        plan: Plan,
-        asks: &[String],
-        before: Json,
-        proof: Proof,
-    ) -> Result<Found> {
+    async fn carry_out(&self, work: &Work, run: &Run, at: &Applying<'_>, plan: Plan, asks: &[String], proof: Proof) -> Result<Found> {
         let ids = ids(work)?;
+        let (before, after) = (plan.before().clone(), plan.after().clone());
         let changes = plan.changes().to_vec();
         let question = guards::question(asks, plan.undo(), &changes).map(|question| said(&question, &before));
-        let after = plan.after().clone();
         let situation = guards::Situation {
             mode: work.mode,
             intent: work.intent,
@@ -221,15 +268,18 @@ impl<'a> Engine<'a> {
             changes: &changes,
             asks,
             undo: plan.undo(),
-            asked_before: ids.iter().any(|id| memory.get(id).is_some_and(|last| Some(&last.said) == question.as_ref())),
-            undone: ids.iter().filter_map(|id| memory.get(id)?.undone).max(),
+            asked_before: ids
+                .iter()
+                .filter_map(|id| run.memory.get(id)?.asked.as_ref())
+                .any(|asked| answers(&work.request, asked, question.as_ref())),
+            undone: ids.iter().filter_map(|id| run.memory.get(id)?.undone).max(),
         };
         let cleared = match plan.clear(&situation) {
             Ok(cleared) => cleared,
             Err(outcome) => return Ok(Found::plain(outcome, before)),
         };
         let image = |before, after| Image {
-            run,
+            run: run.id,
             controls: ids,
             setting: at.entry.setting.to_owned(),
             resource: work.resource.clone(),
@@ -237,76 +287,84 @@ impl<'a> Engine<'a> {
             after,
         };
         let saved = cleared
-            .save(self.rim.vault, image)
+            .save(self.rim.vault, run.id, image)
             .await
             .map_err(|error| Error { message: format!("the image was not saved, so nothing was changed: {}", error.message), ..error })?;
-        let applied = match saved.apply(at).await? {
-            Ok(applied) => applied,
-            Err(outcome) => return Ok(Found::plain(outcome, before)),
+        let (verified, image) = match saved.apply(at).await? {
+            Err(verified) => (Ok(verified), None),
+            Ok(applied) => {
+                let image = applied.image().clone();
+                (applied.verify(at, proof).await, Some(image))
+            }
         };
-        let image = Some(applied.image().clone());
-        let (outcome, left) = match applied.verify(at, proof).await {
-            Ok(Ok((left, changes))) => match proof {
+        let (outcome, left) = match verified {
+            Ok(Verified::Good { left, changes }) => match proof {
                 Proof::ControlsKeep => (Outcome::Remediated { changes }, Some(left)),
                 Proof::AsPlanned => (Outcome::Undone { changes }, None),
             },
-            Ok(Err(outcome)) => (outcome, None),
+            Ok(Verified::Not { outcome, left }) => (outcome, left),
             // The change was made and nobody could read it again: that is said, and it can still be undone.
             Err(error) => (Outcome::Failed { why: format!("changed, but not verified: {error}") }, Some(after)),
         };
-        Ok(Found { outcome, image, left, before })
+        // What an undo leaves half done is still the change of the run before it.
+        let left = left.filter(|_| proof == Proof::ControlsKeep);
+        Ok(Found { outcome, image, left, before, taken_back: None })
     }
 
-    /// Records first, then tells: what is told is on record.
-    async fn report(&self, work: &Work, run: RunId, started: Timestamp, memory: &Memory, calls: Vec<String>, found: Found) -> Result<()> {
-        let controls = ids(work)?;
+    /// Records first, then tells: what is told is on record. A question is told first: only what people could read counts as asked.
+    async fn report(&self, work: &Work, run: &Run, calls: Vec<String>, found: Found) -> Result<()> {
+        let mut controls = ids(work)?;
+        let mut findings = work.findings.clone();
+        if let (Outcome::Undone { .. }, Some(taken_back)) = (&found.outcome, &found.taken_back) {
+            controls
+                .extend(taken_back.controls.iter().filter(|id| !work.entries.iter().any(|entry| entry.spec.id == id.as_str())).cloned());
+            findings.extend(taken_back.findings.iter().filter(|finding| !work.findings.contains(finding)).cloned());
+        }
         let said = said(&found.outcome, &found.before);
-        let is_news = !controls.iter().all(|id| memory.get(id).is_some_and(|last| last.said == said));
+        let is_news = !controls.iter().all(|id| run.memory.get(id).is_some_and(|last| last.said == said));
+        // Our own note makes an event: what leaves a finding NEW must not be said twice, or it would be said for ever.
+        let is_to_be_said = is_news || found.outcome.workflow().is_some();
+        let asks = matches!(found.outcome, Outcome::NeedsApproval { .. });
+        if asks {
+            self.annotate(&findings, run.id, &found.outcome).await?;
+        }
         let ended = self.rim.clock.now();
-        let remembered = remember(&controls, memory, run, &found, &said, ended);
+        let asked = asks.then(|| Asked { question: said.clone(), event: work.request.event.clone(), at: ended });
+        let remembered = remember(&controls, run, &found, &said, asked, ended);
         let outcome = found.outcome.clone();
         let record = Record {
-            run,
+            run: run.id,
             clauses: work.entries.iter().flat_map(|entry| entry.spec.labels).map(ToString::to_string).collect(),
             controls,
             intent: work.intent,
             mode: work.mode,
             resource: work.resource.clone(),
-            findings: work.findings.clone(),
+            findings,
             outcome: found.outcome,
             image: found.image,
             left: found.left,
             calls,
-            started,
+            started: run.started,
             ended,
         };
         self.rim.ledger.finish(&work.lane, &record, &remembered).await?;
-        self.annotate(work, run, &outcome, is_news).await?;
+        if is_to_be_said && !asks {
+            self.annotate(&record.findings, run.id, &outcome).await?;
+        }
         if is_news && outcome.wants_a_person() {
             self.tell(&record).await;
         }
         let Resource { account, region, id, .. } = &record.resource;
         let controls = show(&record.controls);
-        let took = (ended - started).total(jiff::Unit::Millisecond).unwrap_or_default();
-        info!(%run, %account, %region, resource = id, controls, mode = %work.mode, outcome = outcome.word(), ms = took, why = outcome.sentence(), "done");
+        let took = (ended - run.started).total(jiff::Unit::Millisecond).unwrap_or_default();
+        info!(run = %run.id, %account, %region, resource = id, controls, mode = %work.mode, outcome = outcome.word(), ms = took, why = outcome.sentence(), "done");
         Ok(())
     }
 
-    async fn annotate(&self, work: &Work, run: RunId, outcome: &Outcome, is_news: bool) -> Result<()> {
-        let workflow = outcome.workflow();
-        // Our own note makes an event: what leaves a finding NEW must not be said twice, or it would be said for ever.
-        if workflow.is_none() && !is_news {
-            return Ok(());
-        }
+    async fn annotate(&self, findings: &[FindingKey], run: RunId, outcome: &Outcome) -> Result<()> {
         let fields = vec![("redress-run".into(), run.to_string()), ("redress-outcome".into(), outcome.word().into())];
-        let annotation = Annotation { workflow, note: note(outcome, run), fields };
-        match self.rim.hub.annotate(&work.findings, &annotation).await {
-            Err(error) if error.kind == redress_aws::Kind::NotFound => {
-                warn!(%run, %error, "the finding is gone");
-                Ok(())
-            }
-            other => other,
-        }
+        let annotation = Annotation { workflow: outcome.workflow(), note: note(outcome, run), fields };
+        self.rim.hub.annotate(findings, &annotation).await
     }
 
     /// A message that is not taken is logged and does not undo what was done: the finding and the record say the same.
@@ -367,20 +425,31 @@ fn class(entries: &[&'static Entry]) -> Class {
     [Class::Tell, Class::Guarded].into_iter().find(|class| has(*class)).unwrap_or(Class::Automatic)
 }
 
-/// The sum of what is said and of what it is said about.
+/// The sum of the gist of what is said and of what it is said about.
 fn said(outcome: &Outcome, before: &Json) -> Digest {
-    Digest::of(format!("{}\n{}\n{before}", outcome.word(), outcome.sentence()).as_bytes())
+    Digest::of(format!("{}\n{before}", outcome.gist()).as_bytes())
 }
 
-fn remember(controls: &[ControlId], memory: &Memory, run: RunId, found: &Found, said: &Digest, now: Timestamp) -> Memory {
+/// Whether a request is an answer to a question: it is about the same, and it was made after the question could be read. The same click,
+/// delivered again or on several findings, is none.
+fn answers(request: &Request, asked: &Asked, question: Option<&Digest>) -> bool {
+    Some(&asked.question) == question && request.event != asked.event && request.at.is_some_and(|at| at >= asked.at)
+}
+
+fn read_image(bytes: &[u8]) -> Result<Image> {
+    serde_json::from_slice(bytes).map_err(|error| Error::new(Kind::Rejected, "the image", error.to_string()))
+}
+
+fn remember(controls: &[ControlId], run: &Run, found: &Found, said: &Digest, asked: Option<Asked>, now: Timestamp) -> Memory {
     let last = |id: &ControlId| {
-        let old = memory.get(id);
+        let old = run.memory.get(id);
         let (changed, undone) = match found.outcome {
             Outcome::Undone { .. } => (None, Some(now)),
-            _ if found.left.is_some() => (Some(run), None),
+            _ if found.left.is_some() => (Some(run.id), None),
             _ => (old.and_then(|last| last.changed), old.and_then(|last| last.undone)),
         };
-        Last { run, outcome: found.outcome.word().to_owned(), said: said.clone(), changed, undone }
+        let asked = asked.clone().or_else(|| old.and_then(|last| last.asked.clone()));
+        Last { run: run.id, outcome: found.outcome.word().to_owned(), said: said.clone(), changed, undone, asked }
     };
     controls.iter().map(|id| (id.clone(), last(id))).collect()
 }

@@ -39,6 +39,7 @@ pub struct Entry {
     want: fn(&Reading, &Json) -> Result<Want<Json>>,
     same: fn(&Json, &Json) -> Result<bool>,
     undo: fn(&Json, &Json) -> Result<Undo>,
+    is_ours: fn(&Json, &Json, &Json) -> Result<bool>,
     changes: fn(&Json, &Json) -> Result<Vec<String>>,
     schema: fn() -> schemars::Schema,
 }
@@ -64,6 +65,7 @@ impl Entry {
             want: want::<C>,
             same: same::<C>,
             undo: undo::<C>,
+            is_ours: is_ours::<C>,
             changes: changes::<C>,
             schema: || schemars::schema_for!(C::Params),
         }
@@ -115,6 +117,14 @@ impl Entry {
     /// When a value is not of the setting's type.
     pub fn undo(&self, from: &Json, to: &Json) -> Result<Undo> {
         (self.undo)(from, to)
+    }
+
+    /// Whether our own write may have left `live`.
+    ///
+    /// # Errors
+    /// When a value is not of the setting's type.
+    pub fn is_ours(&self, from: &Json, to: &Json, live: &Json) -> Result<bool> {
+        (self.is_ours)(from, to, live)
     }
 
     /// The difference for people.
@@ -182,6 +192,10 @@ fn same<C: Control>(one: &Json, other: &Json) -> Result<bool> {
 
 fn undo<C: Control>(from: &Json, to: &Json) -> Result<Undo> {
     Ok(C::Setting::undo(&typed(C::SPEC.id, from)?, &typed(C::SPEC.id, to)?))
+}
+
+fn is_ours<C: Control>(from: &Json, to: &Json, live: &Json) -> Result<bool> {
+    Ok(C::Setting::is_ours(&typed(C::SPEC.id, from)?, &typed(C::SPEC.id, to)?, &typed(C::SPEC.id, live)?))
 }
 
 fn changes<C: Control>(from: &Json, to: &Json) -> Result<Vec<String>> {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use redress_aws::{Account, Clock, Error, Kind, Result, Vault};
-use redress_model::{Digest, Outcome, Resource};
+use redress_model::{ImageName, Outcome, Resource, RunId};
 use serde_json::Value as Json;
 
 use crate::{Entry, Image, Reading, Undo, Want, guards};
@@ -57,14 +57,14 @@ pub struct Cleared(Plan);
 #[derive(Debug)]
 pub struct Saved {
     plan: Plan,
-    image: Digest,
+    image: ImageName,
 }
 
 /// A change that was made.
 #[derive(Debug)]
 pub struct Applied {
     plan: Plan,
-    image: Digest,
+    image: ImageName,
 }
 
 /// What must be read for a change to count.
@@ -74,6 +74,25 @@ pub enum Proof {
     ControlsKeep,
     /// The value is the planned one: the proof of an undo.
     AsPlanned,
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Verified {
+    /// It was read again and found good.
+    Good {
+        /// The value that was left behind.
+        left: Json,
+        /// The changes for people.
+        changes: Vec<String>,
+    },
+    /// It was not.
+    Not {
+        /// What is to be said.
+        outcome: Outcome,
+        /// The value that is or will be left behind, where that is not the one before.
+        left: Option<Json>,
+    },
 }
 
 /// Waiting times between readings: fifteen seconds in all for AWS to become consistent.
@@ -100,6 +119,11 @@ impl Plan {
     /// The changes for people.
     pub fn changes(&self) -> &[String] {
         &self.changes
+    }
+
+    /// What the value is.
+    pub fn before(&self) -> &Json {
+        &self.before
     }
 
     /// What the value is to become.
@@ -129,11 +153,11 @@ impl Cleared {
     ///
     /// # Errors
     /// When it is not certain that it is kept: nothing is changed then.
-    pub async fn save(self, vault: &dyn Vault, image: impl FnOnce(Json, Json) -> Image) -> Result<Saved> {
+    pub async fn save(self, vault: &dyn Vault, run: RunId, image: impl FnOnce(Json, Json) -> Image) -> Result<Saved> {
         let plan = self.0;
         let image = image(plan.before.clone(), plan.after.clone());
         let bytes = serde_json::to_vec(&image).map_err(|error| Error::malformed("the image", error.to_string()))?;
-        Ok(Saved { image: vault.save(&bytes).await?, plan })
+        Ok(Saved { image: vault.save(run, &bytes).await?, plan })
     }
 }
 
@@ -141,13 +165,15 @@ impl Saved {
     /// Makes the change, if the live value is still the planned one. A change that fails half-way is put back.
     ///
     /// # Errors
-    /// `Ok(Err(outcome))` when nothing was changed or it was put back; `Err` when nothing was changed and it is worth another try.
-    pub async fn apply(self, at: &Applying<'_>) -> Result<std::result::Result<Applied, Outcome>> {
+    /// `Ok(Err(...))` when nothing was changed or it was put back; `Err` when nothing was changed and it is worth another try.
+    pub async fn apply(self, at: &Applying<'_>) -> Result<std::result::Result<Applied, Verified>> {
         let Self { plan, image } = self;
-        let Some(live) = at.read().await? else { return Ok(Err(Outcome::Absent)) };
+        let Some(live) = at.read().await? else {
+            return Ok(Err(Verified::Not { outcome: Outcome::Absent, left: None }));
+        };
         if !at.entry.same(&live.value, &plan.before)? {
             let why = "the value was changed by another hand between reading and writing; nothing was written".into();
-            return Ok(Err(Outcome::Held { why }));
+            return Ok(Err(Verified::Not { outcome: Outcome::Held { why }, left: None }));
         }
         let applied = Applied { plan, image };
         match at.write(&live.value, &applied.plan.after).await {
@@ -159,37 +185,36 @@ impl Saved {
 
 impl Applied {
     /// The image of what was.
-    pub fn image(&self) -> &Digest {
+    pub fn image(&self) -> &ImageName {
         &self.image
     }
 
-    /// The changes for people.
-    pub fn changes(&self) -> &[String] {
-        &self.plan.changes
-    }
-
-    /// Reads until the change is proven, and puts it back where it is not.
+    /// Reads until the change is proven. One that shows and is not good is put back; one that does not show is not called anything else.
     ///
     /// # Errors
-    /// `Ok(Err(outcome))` when it did not hold; `Err` when the live value could not be read, so that nothing can be said.
-    pub async fn verify(self, at: &Applying<'_>, proof: Proof) -> Result<std::result::Result<(Json, Vec<String>), Outcome>> {
-        let mut doubt = Ok("it was not read");
+    /// When the live value could not be read, so that nothing can be said.
+    pub async fn verify(self, at: &Applying<'_>, proof: Proof) -> Result<Verified> {
+        let mut doubt = Err(Error::new(Kind::Unreachable, at.entry.setting, "it was not read"));
         for pause in PATIENCE {
             if !pause.is_zero() {
                 at.clock.sleep(*pause).await;
             }
             doubt = match at.read().await {
-                Ok(None) => return Ok(Err(Outcome::Absent)),
-                Ok(Some(reading)) if self.holds(at, &reading, proof)? => return Ok(Ok((reading.value, self.plan.changes))),
-                Ok(Some(_)) => Ok("the live value is not as wanted after the change"),
+                Ok(None) => return Ok(Verified::Not { outcome: Outcome::Absent, left: None }),
+                Ok(Some(reading)) if self.holds(at, &reading, proof)? => {
+                    return Ok(Verified::Good { left: reading.value, changes: self.plan.changes });
+                }
+                Ok(Some(reading)) => Ok(reading.value),
                 Err(error) if error.is_retryable() => Err(error),
                 Err(error) => return Err(error),
             };
         }
-        match doubt {
-            Ok(why) => self.put_back(at, why.to_owned()).await.map(Err),
-            Err(error) => Err(error),
+        if at.entry.same(&doubt?, &self.plan.before)? {
+            let why = format!("the change was accepted and does not show; it may still come; the image is of run {}", self.image.run);
+            return Ok(Verified::Not { outcome: Outcome::Failed { why }, left: Some(self.plan.after) });
         }
+        let why = "the live value is not as wanted after the change".to_owned();
+        self.put_back(at, why).await
     }
 
     fn holds(&self, at: &Applying<'_>, reading: &Reading, proof: Proof) -> Result<bool> {
@@ -207,29 +232,45 @@ impl Applied {
     }
 
     /// After a failed write: whatever was changed is put back; where nothing was, the error decides.
-    async fn recover(self, at: &Applying<'_>, error: Error) -> Result<Outcome> {
+    async fn recover(self, at: &Applying<'_>, error: Error) -> Result<Verified> {
         let unchanged = match at.read().await {
             Ok(Some(live)) => at.entry.same(&live.value, &self.plan.before)?,
-            Ok(None) => return Ok(Outcome::Absent),
+            Ok(None) => return Ok(Verified::Not { outcome: Outcome::Absent, left: None }),
             Err(_) => false,
         };
         if !unchanged {
             return self.put_back(at, error.to_string()).await;
         }
-        if error.is_retryable() { Err(error) } else { Ok(Outcome::Failed { why: error.to_string() }) }
+        if error.is_retryable() {
+            return Err(error);
+        }
+        Ok(Verified::Not { outcome: Outcome::Failed { why: error.to_string() }, left: None })
     }
 
-    async fn put_back(self, at: &Applying<'_>, why: String) -> Result<Outcome> {
+    /// Puts back what our own write left, and nothing that another hand did.
+    async fn put_back(self, at: &Applying<'_>, why: String) -> Result<Verified> {
         let back = async {
             for pause in PATIENCE {
                 if !pause.is_zero() {
                     at.clock.sleep(*pause).await;
                 }
-                let Some(live) = at.read().await? else { return Ok(()) };
-                if at.entry.same(&live.value, &self.plan.before)? {
+                let live = match at.read().await {
+                    Ok(Some(live)) => live.value,
+                    Ok(None) => return Ok(()),
+                    Err(error) if error.is_retryable() => continue,
+                    Err(error) => return Err(error),
+                };
+                if at.entry.same(&live, &self.plan.before)? {
                     return Ok(());
                 }
-                match at.write(&live.value, &self.plan.before).await {
+                if !at.entry.is_ours(&self.plan.before, &self.plan.after, &live)? {
+                    return Err(Error::new(
+                        Kind::Conflict,
+                        at.entry.setting,
+                        "another hand changed the value meanwhile; it is left as it is",
+                    ));
+                }
+                match at.write(&live, &self.plan.before).await {
                     Err(error) if !error.is_retryable() => return Err(error),
                     Ok(()) | Err(_) => {}
                 }
@@ -237,8 +278,11 @@ impl Applied {
             Err(Error::new(Kind::Conflict, at.entry.setting, "the earlier value does not come back"))
         };
         Ok(match back.await {
-            Ok(()) => Outcome::PutBack { why },
-            Err(error) => Outcome::Failed { why: format!("{why}; putting back failed too: {error}; the image is {}", self.image) },
+            Ok(()) => Verified::Not { outcome: Outcome::PutBack { why }, left: None },
+            Err(error) => {
+                let why = format!("{why}; not put back: {error}; the image is of run {}", self.image.run);
+                Verified::Not { outcome: Outcome::Failed { why }, left: Some(self.plan.after) }
+            }
         })
     }
 }

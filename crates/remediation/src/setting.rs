@@ -52,6 +52,12 @@ pub trait Setting: Sized + Send + Sync + 'static {
         Undo::Exact
     }
 
+    /// Whether `live` is what our own write from `from` to `to` may have left, whole or half done: only that is put back. Settings that
+    /// are written in several calls say more.
+    fn is_ours(_from: &Self::Value, to: &Self::Value, live: &Self::Value) -> bool {
+        live == to
+    }
+
     /// The difference for people, a line each.
     fn changes(from: &Self::Value, to: &Self::Value) -> Vec<String> {
         let json = |value| serde_json::to_value(value).unwrap_or(Json::Null);

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use proptest::prelude::*;
 use redress_aws::{Begun, Clock, Kind, Ledger};
-use redress_model::{Intent, Mode, Outcome, Workflow};
+use redress_model::{Intent, Mode, Outcome, Request, Workflow};
 use redress_remediation::{Attempt, Finished};
 use redress_testkit::memory::{Bench, DialOn, EVEN, Fault, Mood, NINETY_NINE, TEN, TEN_BY_HAND};
 
@@ -133,8 +133,49 @@ async fn a_write_that_did_nothing_is_never_called_done() {
     let bench = Bench::default();
     let dial = bench.dial(3);
     dial.faults(&[], &[Fault::Lies]);
-    assert_eq!(automatic(&dial).await, "put-back");
-    assert_ne!(bench.workflow(), Some(Workflow::Resolved));
+    assert_eq!(automatic(&dial).await, "failed", "neither done nor put back");
+    assert_eq!(bench.workflow(), Some(Workflow::Notified));
+}
+
+#[tokio::test]
+async fn a_change_that_shows_late_can_still_be_undone() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    dial.faults(&[], &[Fault::Lies]);
+    assert_eq!(automatic(&dial).await, "failed");
+    dial.turn(10);
+    assert_eq!((undo(&dial).await, dial.level()), ("undone", Some(3)));
+}
+
+#[tokio::test]
+async fn a_change_of_another_hand_is_never_put_back() {
+    let bench = Bench::default();
+    let during_write = bench.dial(3);
+    during_write.faults(&[Fault::None, Fault::None, Fault::AfterAnotherHand(7)], &[Fault::Fails(Kind::Conflict)]);
+    assert_eq!((automatic(&during_write).await, during_write.level()), ("failed", Some(7)));
+    let during_verification = bench.dial(3);
+    during_verification.faults(&[Fault::None, Fault::None, Fault::AfterAnotherHand(7)], &[]);
+    assert_eq!((automatic(&during_verification).await, during_verification.level()), ("failed", Some(7)));
+}
+
+#[tokio::test]
+async fn the_change_of_a_run_that_was_cut_off_goes_on_record_with_the_next() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    set(&bench.finish_fails, Some(Kind::Throttled));
+    assert_eq!((automatic(&dial).await, dial.level()), ("again", Some(10)));
+    set(&bench.finish_fails, None);
+    bench.clock.sleep(std::time::Duration::from_secs(120)).await;
+    assert_eq!(automatic(&dial).await, "compliant");
+    assert_eq!((undo(&dial).await, dial.level()), ("undone", Some(3)));
+}
+
+#[tokio::test]
+async fn no_run_begins_when_there_is_no_time_to_end_it() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    let dial = dial.with_seconds_left(30);
+    assert_eq!((automatic(&dial).await, dial.level()), ("again", Some(3)));
 }
 
 #[tokio::test]
@@ -187,7 +228,7 @@ async fn a_lock_that_another_run_holds_is_respected_until_its_time() {
     let now = bench.clock.now();
     let other = bench.clock.new_run();
     let until = now + jiff::SignedDuration::from_secs(30);
-    assert!(matches!(bench.begin(&dial.lane(), other, now, until).await, Ok(Begun::Free(_))));
+    assert!(matches!(bench.begin(&dial.lane(), other, now, until).await, Ok(Begun::Free { .. })));
     assert_eq!((automatic(&dial).await, dial.writes()), ("again", 0));
     bench.clock.sleep(std::time::Duration::from_secs(31)).await;
     assert_eq!(automatic(&dial).await, "remediated");
@@ -247,9 +288,67 @@ async fn a_delicate_change_needs_a_person_who_was_told_about_this_very_value() {
     assert_eq!(requested(&dial).await, "needs-approval", "a request before the question is no answer to it");
     dial.turn(4);
     assert_eq!(requested(&dial).await, "needs-approval", "the value is another one now");
+    dial.mood(Mood { ask: Some("more people listen to it".into()), ..Mood::default() });
     assert_eq!(automatic(&dial).await, "needs-approval", "nobody but a person consents");
     assert_eq!((requested(&dial).await, dial.level()), ("remediated", Some(10)));
-    assert_eq!(bench.letters.lock().unwrap().len(), 2, "the same question is put once");
+    assert_eq!(bench.letters.lock().unwrap().len(), 2, "the same question is put once, whatever number is in it");
+}
+
+#[tokio::test]
+async fn the_same_click_is_no_answer_to_its_own_question() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    dial.mood(Mood { ask: Some("people listen to it".into()), ..Mood::default() });
+    let click = || Request { event: "one click".into(), at: Some(bench.clock.now()) };
+    let first = click();
+    for delivery in [first.clone(), first, click()] {
+        assert_eq!(word(dial.run_for(delivery, Intent::Requested, Attempt::More).await), "needs-approval");
+    }
+    let earlier = Request { event: "another click".into(), at: Some(bench.clock.now() - jiff::SignedDuration::from_secs(5)) };
+    assert_eq!(word(dial.run_for(earlier, Intent::Requested, Attempt::More).await), "needs-approval", "it came before the question");
+    assert_eq!(dial.level(), Some(3));
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_could_read_was_not_asked() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    dial.mood(Mood { ask: Some("people listen to it".into()), ..Mood::default() });
+    set(&bench.hub_fails, Some(Kind::Throttled));
+    assert_eq!(requested(&dial).await, "again");
+    set(&bench.hub_fails, None);
+    bench.clock.sleep(std::time::Duration::from_secs(120)).await;
+    assert_eq!((requested(&dial).await, dial.level()), ("needs-approval", Some(3)));
+}
+
+#[tokio::test]
+async fn the_last_try_tells_people_even_without_the_lock() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    set(&bench.ledger_fails, Some(Kind::Throttled));
+    assert_eq!(word(dial.run(Intent::Automatic, Attempt::Last).await), "given-up");
+    assert_eq!(bench.workflow(), Some(Workflow::Notified));
+    assert_eq!(dial.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_be_asked() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).in_mode(Mode::Plan);
+    dial.mood(Mood { ask: Some("people listen to it".into()), ..Mood::default() });
+    assert_eq!(automatic(&dial).await, "planned");
+    assert!(bench.notes.lock().unwrap()[0].note.contains("people listen to it"));
+}
+
+#[tokio::test]
+async fn undoing_a_shared_run_answers_all_its_controls() {
+    let bench = Bench::default();
+    let both = bench.dial(3).seen_by(&[&EVEN, &TEN]);
+    assert_eq!(automatic(&both).await, "remediated");
+    let one = both.seen_by(&[&TEN]);
+    assert_eq!((undo(&one).await, one.level()), ("undone", Some(3)));
+    let other = one.seen_by(&[&EVEN]);
+    assert_eq!(automatic(&other).await, "held", "the other control knows that a person undid it");
 }
 
 #[tokio::test]

@@ -32,8 +32,6 @@ pub struct Validation {
 pub struct TrailFacts {
     /// Whether the trail is the organization's.
     pub is_organization_trail: bool,
-    /// Whether the account that was entered owns it.
-    pub is_own: bool,
 }
 
 impl Setting for LogFileValidation {
@@ -49,8 +47,7 @@ impl Setting for LogFileValidation {
         let Some(answer) = found(client.get_trail().name(&self.trail).send().await.called(GET_TRAIL))? else { return Ok(None) };
         let trail = answer.trail.ok_or_else(|| incomplete(GET_TRAIL, "trail"))?;
         let value = Validation { log_file_validation: trail.log_file_validation_enabled.unwrap_or(false) };
-        let is_own = self.trail.split(':').nth(4) == Some(account.id().as_str());
-        Ok(Some((value, TrailFacts { is_organization_trail: trail.is_organization_trail.unwrap_or(false), is_own })))
+        Ok(Some((value, TrailFacts { is_organization_trail: trail.is_organization_trail.unwrap_or(false) })))
     }
 
     async fn put(&self, account: &Account, _from: &Validation, to: &Validation) -> Result<()> {

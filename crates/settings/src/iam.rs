@@ -214,6 +214,10 @@ impl Setting for AttachedPolicies {
         Ok(Some((arns, IdentityFacts { managed_by })))
     }
 
+    fn is_ours(from: &BTreeSet<String>, to: &BTreeSet<String>, live: &BTreeSet<String>) -> bool {
+        live.is_subset(&(from | to)) && live.is_superset(&(from & to))
+    }
+
     async fn put(&self, account: &Account, from: &BTreeSet<String>, to: &BTreeSet<String>) -> Result<()> {
         let client = account.client(gated!(aws_sdk_iam));
         for arn in to.difference(from) {

@@ -71,7 +71,8 @@ impl Setting for KeyRotation {
         let Some(answer) = found(client.describe_key().key_id(&self.key).send().await.called(DESCRIBE))? else { return Ok(None) };
         let key = answer.key_metadata.ok_or_else(|| incomplete(DESCRIBE, "key"))?;
         let facts = KeyFacts { not_rotatable: not_rotatable(&key), is_enabled: key.key_state() == Some(&KeyState::Enabled) };
-        if facts.not_rotatable.is_some() {
+        // KMS refuses the question for keys that it could never rotate; AWS's own keys and replicas do answer.
+        if key.origin() != Some(&OriginType::AwsKms) || key.key_spec() != Some(&KeySpec::SymmetricDefault) {
             return Ok(Some((Rotation { rotation: false, period_days: None }, facts)));
         }
         let status = client.get_key_rotation_status().key_id(&self.key).send().await.called(STATUS)?;

@@ -54,8 +54,9 @@ impl Setting for MinorVersionUpgrades {
         let call = client.describe_db_instances().db_instance_identifier(&self.instance);
         let Some(answer) = found(call.send().await.called(INSTANCES))? else { return Ok(None) };
         let Some(instance) = answer.db_instances().first() else { return Ok(None) };
-        let is_aurora = instance.engine().is_some_and(|engine| engine.starts_with("aurora"));
-        let Some(cluster) = instance.db_cluster_identifier().filter(|_| !is_aurora) else {
+        // Aurora, Neptune and DocumentDB have clusters too, and keep the flag on each instance.
+        let is_multi_az_engine = instance.engine().is_some_and(|engine| ["mysql", "postgres"].contains(&engine));
+        let Some(cluster) = instance.db_cluster_identifier().filter(|_| is_multi_az_engine) else {
             let auto = instance.auto_minor_version_upgrade.unwrap_or(false);
             let status = instance.db_instance_status().unwrap_or_default().to_owned();
             return Ok(Some((Upgrades { auto_minor_version_upgrade: auto, cluster: None }, DatabaseFacts { status })));

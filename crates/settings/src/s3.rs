@@ -1,6 +1,6 @@
 //! S3 buckets: the policy, and the block on public access. Every call says whose bucket it expects.
 
-use aws_sdk_s3::types::PublicAccessBlockConfiguration;
+use aws_sdk_s3::types::{Grantee, Permission, PublicAccessBlockConfiguration};
 use redress_aws::Called;
 use redress_remediation::{Account, Action, Error, Result, Setting};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ const GET_POLICY: &str = "s3:GetBucketPolicy";
 const PUT_POLICY: &str = "s3:PutBucketPolicy";
 const DELETE_POLICY: &str = "s3:DeleteBucketPolicy";
 const POLICY_STATUS: &str = "s3:GetBucketPolicyStatus";
+const GET_ACL: &str = "s3:GetBucketAcl";
 const GET_WEBSITE: &str = "s3:GetBucketWebsite";
 const GET_BLOCK: &str = "s3:GetBucketPublicAccessBlock";
 const PUT_BLOCK: &str = "s3:PutBucketPublicAccessBlock";
@@ -34,6 +35,17 @@ pub(crate) async fn policy_is_public(client: &aws_sdk_s3::Client, bucket: &str, 
         Err(error) if error.code == "NoSuchBucketPolicy" => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the bucket's ACL grants anything to everybody, or to everybody with any AWS account.
+pub(crate) async fn acl_is_public(client: &aws_sdk_s3::Client, bucket: &str, owner: &str) -> Result<bool> {
+    let answer = client.get_bucket_acl().bucket(bucket).expected_bucket_owner(owner).send().await.called(GET_ACL)?;
+    Ok(answer.grants().iter().any(|grant| is_everybody(grant.grantee(), grant.permission())))
+}
+
+fn is_everybody(grantee: Option<&Grantee>, permission: Option<&Permission>) -> bool {
+    let group = grantee.and_then(Grantee::uri).unwrap_or_default();
+    permission.is_some() && (group.ends_with("/global/AllUsers") || group.ends_with("/global/AuthenticatedUsers"))
 }
 
 /// The resource policy of one bucket; `None` where it has none.
@@ -147,6 +159,8 @@ pub struct PublicFacts {
     pub serves_website: bool,
     /// Whether S3 judges its policy to be public.
     pub policy_is_public: bool,
+    /// Whether its ACL grants anything to everybody.
+    pub acl_is_public: bool,
 }
 
 impl Setting for BucketPublicAccess {
@@ -154,8 +168,12 @@ impl Setting for BucketPublicAccess {
     type Facts = PublicFacts;
 
     const NAME: &'static str = "s3.bucket_public_access";
-    const READS: &'static [Action] =
-        &[Action::on(GET_BLOCK, BUCKETS), Action::on(POLICY_STATUS, BUCKETS), Action::on(GET_WEBSITE, BUCKETS)];
+    const READS: &'static [Action] = &[
+        Action::on(GET_BLOCK, BUCKETS),
+        Action::on(POLICY_STATUS, BUCKETS),
+        Action::on(GET_WEBSITE, BUCKETS),
+        Action::on(GET_ACL, BUCKETS),
+    ];
     const WRITES: &'static [Action] = &[Action::on(PUT_BLOCK, BUCKETS)];
 
     async fn get(&self, account: &Account) -> Result<Option<(Self::Value, PublicFacts)>> {
@@ -175,9 +193,13 @@ impl Setting for BucketPublicAccess {
         if block == Some(PublicAccess::BLOCKED) {
             return Ok(Some((block, PublicFacts::default())));
         }
-        let public = futures::try_join!(serves_website(&client, &self.bucket, owner), policy_is_public(&client, &self.bucket, owner));
-        let Some((serves_website, policy_is_public)) = found(public)? else { return Ok(None) };
-        Ok(Some((block, PublicFacts { serves_website, policy_is_public })))
+        let public = futures::try_join!(
+            serves_website(&client, &self.bucket, owner),
+            policy_is_public(&client, &self.bucket, owner),
+            acl_is_public(&client, &self.bucket, owner)
+        );
+        let Some((serves_website, policy_is_public, acl_is_public)) = found(public)? else { return Ok(None) };
+        Ok(Some((block, PublicFacts { serves_website, policy_is_public, acl_is_public })))
     }
 
     async fn put(&self, account: &Account, _from: &Self::Value, to: &Self::Value) -> Result<()> {

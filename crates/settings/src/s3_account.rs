@@ -1,6 +1,5 @@
 //! S3 of a whole account: the block on public access that overrules every bucket.
 
-use aws_sdk_s3::types::{Grantee, Permission};
 use aws_sdk_s3control::{
     config::{
         Builder,
@@ -17,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     gated,
-    s3::{PublicAccess, policy_is_public},
+    s3::{PublicAccess, acl_is_public, policy_is_public},
 };
 
 const GET_BLOCK: &str = "s3:GetAccountPublicAccessBlock";
@@ -29,6 +28,8 @@ const BUCKETS: &str = "arn:${AWS::Partition}:s3:::*";
 
 /// How many buckets are looked at at once.
 const AT_ONCE: usize = 8;
+/// How many are looked at in all: the answer must come within one invocation. The rest counts as not judged, so a person is asked.
+const AT_MOST: usize = 500;
 
 /// The account's block on public access; `None` where none was ever set.
 ///
@@ -71,6 +72,8 @@ async fn public_buckets(account: &Account) -> Result<Vec<String>> {
             buckets.extend(bucket.name().map(|name| (name.to_owned(), region.unwrap_or_else(|| account.region().clone()))));
         }
     }
+    let beyond = buckets.len().saturating_sub(AT_MOST);
+    buckets.truncate(AT_MOST);
     let mut public: Vec<String> = stream::iter(buckets)
         .map(|(name, region)| async move { judge(&account.in_region(&region), name).await })
         .buffer_unordered(AT_ONCE)
@@ -78,6 +81,9 @@ async fn public_buckets(account: &Account) -> Result<Vec<String>> {
         .try_collect()
         .await?;
     public.sort_unstable();
+    if beyond > 0 {
+        public.push(format!("{beyond} more buckets that were not judged"));
+    }
     Ok(public)
 }
 
@@ -85,22 +91,13 @@ async fn public_buckets(account: &Account) -> Result<Vec<String>> {
 async fn judge(account: &Account, bucket: String) -> Result<Option<String>> {
     let client = account.client(gated!(aws_sdk_s3));
     let owner = account.id().as_str();
-    let acl = async {
-        let answer = client.get_bucket_acl().bucket(&bucket).expected_bucket_owner(owner).send().await.called(GET_ACL)?;
-        Ok(answer.grants().iter().any(|grant| is_everybody(grant.grantee(), grant.permission())))
-    };
-    match futures::try_join!(policy_is_public(&client, &bucket, owner), acl) {
+    match futures::try_join!(policy_is_public(&client, &bucket, owner), acl_is_public(&client, &bucket, owner)) {
         Ok((false, false)) => Ok(None),
         Ok(_) => Ok(Some(bucket)),
         Err(error) if error.kind == Kind::NotFound => Ok(None),
         Err(error) if error.is_retryable() => Err(error),
         Err(_) => Ok(Some(format!("{bucket} (could not be judged)"))),
     }
-}
-
-fn is_everybody(grantee: Option<&Grantee>, permission: Option<&Permission>) -> bool {
-    let group = grantee.and_then(Grantee::uri).unwrap_or_default();
-    permission.is_some() && (group.ends_with("/global/AllUsers") || group.ends_with("/global/AuthenticatedUsers"))
 }
 
 impl Setting for AccountPublicAccess {

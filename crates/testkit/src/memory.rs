@@ -13,7 +13,8 @@ use redress_aws::{
     Account, Accounts, Annotation, Answer, Begun, Clock, Error, Gate, Hub, Kind, Ledger, Memory, Post, Result, Vault, Visit,
 };
 use redress_model::{
-    AccountId, Class, Digest, Intent, Mode, Partition, Record, Region, Resource, RunId, Scope, Severity, Workflow, job::FindingKey,
+    AccountId, Class, Digest, ImageName, Intent, Mode, Partition, Record, Region, Request, Resource, RunId, Scope, Severity, Workflow,
+    job::FindingKey,
 };
 use redress_remediation::{Action, Attempt, Control, Engine, Entry, Finished, Located, Rim, Setting, Spec, Undo, Want, Work};
 use serde::{Deserialize, Serialize};
@@ -215,7 +216,9 @@ pub struct Bench {
     pub records: Mutex<BTreeMap<RunId, Record>>,
     /// Whether the ledger can be written.
     pub ledger_fails: Mutex<Option<Kind>>,
-    images: Mutex<HashMap<Digest, Vec<u8>>>,
+    /// Whether records can be written, and locks given back.
+    pub finish_fails: Mutex<Option<Kind>>,
+    images: Mutex<HashMap<RunId, Vec<u8>>>,
     /// Whether the vault can be written.
     pub vault_fails: Mutex<Option<Kind>>,
     /// What was said on findings, in order.
@@ -236,6 +239,7 @@ impl Default for Bench {
             memory: Mutex::default(),
             records: Mutex::default(),
             ledger_fails: Mutex::default(),
+            finish_fails: Mutex::default(),
             images: Mutex::default(),
             vault_fails: Mutex::default(),
             notes: Mutex::default(),
@@ -274,13 +278,14 @@ impl Ledger for Bench {
             if locks.get(lane).is_some_and(|(owner, until)| *until >= now && *owner != run) {
                 return Ok(Begun::Busy);
             }
-            locks.insert(lane.clone(), (run, until));
-            Ok(Begun::Free(lock(&self.memory).get(lane).cloned().unwrap_or_default()))
+            let interrupted = locks.insert(lane.clone(), (run, until)).map(|(owner, _)| owner).filter(|owner| *owner != run);
+            Ok(Begun::Free { memory: lock(&self.memory).get(lane).cloned().unwrap_or_default(), interrupted })
         })
     }
 
     fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory) -> Answer<'a, ()> {
-        injected(&self.ledger_fails, "ledger", || {
+        let fault = if lock(&self.finish_fails).is_some() { &self.finish_fails } else { &self.ledger_fails };
+        injected(fault, "ledger", || {
             lock(&self.locks).remove(lane);
             lock(&self.memory).entry(lane.clone()).or_default().extend(memory.clone());
             lock(&self.records).insert(record.run, record.clone());
@@ -301,17 +306,17 @@ impl Ledger for Bench {
 }
 
 impl Vault for Bench {
-    fn save<'a>(&'a self, image: &'a [u8]) -> Answer<'a, Digest> {
+    fn save<'a>(&'a self, run: RunId, image: &'a [u8]) -> Answer<'a, ImageName> {
         injected(&self.vault_fails, "vault", || {
-            let name = Digest::of(image);
-            lock(&self.images).insert(name.clone(), image.to_vec());
-            Ok(name)
+            lock(&self.images).insert(run, image.to_vec());
+            Ok(ImageName { run, sum: Digest::of(image) })
         })
     }
 
-    fn load<'a>(&'a self, name: &'a Digest) -> Answer<'a, Vec<u8>> {
+    fn load(&self, run: RunId) -> Answer<'_, (ImageName, Vec<u8>)> {
         injected(&self.vault_fails, "vault", || {
-            lock(&self.images).get(name).cloned().ok_or_else(|| Error::new(Kind::NotFound, "vault", name.to_string()))
+            let image = lock(&self.images).get(&run).cloned().ok_or_else(|| Error::new(Kind::NotFound, "vault", run.to_string()))?;
+            Ok((ImageName { run, sum: Digest::of(&image) }, image))
         })
     }
 }
@@ -341,6 +346,8 @@ pub struct DialOn<'a> {
     pub entries: Vec<&'static Entry>,
     /// How far they may go.
     pub mode: Mode,
+    /// The time that is left of the invocation.
+    seconds: i64,
 }
 
 impl Bench {
@@ -348,7 +355,7 @@ impl Bench {
     pub fn dial(&self, level: i64) -> DialOn<'_> {
         let id = format!("dial-{}", unique());
         lock(&DIALS).insert(id.clone(), Cell { level: Some(level), ..Cell::default() });
-        DialOn { bench: self, id, entries: vec![&TEN], mode: Mode::Auto }
+        DialOn { bench: self, id, entries: vec![&TEN], mode: Mode::Auto, seconds: 60 }
     }
 
     /// What became of the finding last: its status, or `None` where it was left alone.
@@ -362,6 +369,12 @@ impl<'a> DialOn<'a> {
     #[must_use]
     pub fn seen_by(self, entries: &[&'static Entry]) -> DialOn<'a> {
         DialOn { entries: entries.to_vec(), ..self }
+    }
+
+    /// The same dial, late in an invocation.
+    #[must_use]
+    pub fn with_seconds_left(self, seconds: i64) -> DialOn<'a> {
+        DialOn { seconds, ..self }
     }
 
     /// The same dial in another mode.
@@ -403,8 +416,15 @@ impl<'a> DialOn<'a> {
         Digest::of(self.id.as_bytes())
     }
 
-    /// Runs the engine.
+    /// Runs the engine on an event of its own, a moment later.
     pub async fn run(&self, intent: Intent, attempt: Attempt) -> Finished {
+        self.bench.clock.sleep(Duration::from_secs(1)).await;
+        let at = Some(self.bench.clock.now());
+        self.run_for(Request { event: format!("event-{}", unique()), at }, intent, attempt).await
+    }
+
+    /// Runs the engine on this event.
+    pub async fn run_for(&self, request: Request, intent: Intent, attempt: Attempt) -> Finished {
         let resource = Resource {
             kind: "Dial".into(),
             id: self.id.clone(),
@@ -415,9 +435,10 @@ impl<'a> DialOn<'a> {
         };
         let findings = vec![FindingKey { id: "finding".into(), product: "product".into() }];
         let Self { bench, entries, mode, .. } = self;
-        let work = Work { entries: entries.clone(), resource, lane: self.lane(), intent, mode: *mode, findings, params: Json::Null };
+        let work =
+            Work { entries: entries.clone(), resource, lane: self.lane(), intent, mode: *mode, request, findings, params: Json::Null };
         let rim = Rim { accounts: *bench, ledger: *bench, vault: *bench, hub: *bench, post: *bench, clock: &bench.clock };
-        let deadline = bench.clock.now() + SignedDuration::from_secs(60);
+        let deadline = bench.clock.now() + SignedDuration::from_secs(self.seconds);
         Engine::new(rim, deadline).run(&work, attempt).await
     }
 }

@@ -165,7 +165,8 @@ async fn answer_all(world: &World, violations: &mut [Violation]) -> io::Result<(
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let silent: Vec<_> = violations.iter().filter(|violation| violation.answered.is_none()).map(|violation| violation.entry.spec.id).collect();
+    let silent: Vec<_> =
+        violations.iter().filter(|violation| violation.answered.is_none()).map(|violation| violation.entry.spec.id).collect();
     Err(io::Error::other(format!("no answer to {silent:?}")))
 }
 

@@ -2,7 +2,7 @@
 
 use redress_controls::find;
 use redress_lambda::Message;
-use redress_model::{Digest, Job, Mode, Modes};
+use redress_model::{Digest, Intent, Job, Mode, Modes};
 use redress_remediation::Work;
 use serde_json::Value;
 use tracing::{error, info};
@@ -56,8 +56,8 @@ fn piece(job: Job, message: &Message, modes: &Modes) -> Option<Piece> {
         return None;
     }
     let lane = job.lane();
-    let Job { intent, resource, finding, .. } = job;
-    let work = Work { entries: vec![entry], resource, lane, intent, mode, findings: vec![finding], params: Value::Null };
+    let Job { intent, resource, finding, request, .. } = job;
+    let work = Work { entries: vec![entry], resource, lane, intent, mode, request, findings: vec![finding], params: Value::Null };
     Some(Piece { work, messages: vec![message.id.clone()], receives: message.receives })
 }
 
@@ -71,13 +71,13 @@ impl Lane {
 }
 
 impl Piece {
-    /// The same setting, wanted in the same way. Classes are kept apart, so that a question to people never holds up what needs none.
+    /// The same setting, wanted in the same way. Undoing is never shared: each control has its own change to take back. Classes are kept apart, so that a question to people never holds up what needs none.
     fn shares_with(&self, other: &Self) -> bool {
         let key = |piece: &Self| {
             let first = piece.work.entries.first().map(|entry| (entry.setting, entry.spec.class));
             (first, piece.work.intent, piece.work.mode)
         };
-        key(self) == key(other)
+        self.work.intent != Intent::Undo && key(self) == key(other)
     }
 
     fn join(&mut self, other: Self) {
@@ -103,7 +103,9 @@ mod tests {
     fn message(id: &str, control: &str, resource: &str, intent: &str) -> Message {
         let resource = json!({"kind": "AwsAccount", "id": resource, "account": "111122223333", "region": "us-east-1", "partition": "aws"});
         let finding = json!({"id": format!("finding-{id}"), "product": "p"});
-        let body = json!({"intent": intent, "control": control, "resource": resource, "finding": finding}).to_string();
+        let body =
+            json!({"intent": intent, "control": control, "resource": resource, "finding": finding, "request": {"event": "e", "at": null}})
+                .to_string();
         Message { id: id.into(), body, receives: 1 }
     }
 
@@ -126,8 +128,10 @@ mod tests {
             message("1", "IAM.15", ACCOUNT, "automatic"),
             message("2", "IAM.16", ACCOUNT, "requested"),
             message("3", "IAM.4", ACCOUNT, "automatic"),
+            message("4", "IAM.15", ACCOUNT, "undo"),
+            message("5", "IAM.16", ACCOUNT, "undo"),
         ];
-        assert_eq!(sorted(batch, "auto").0, [[["1"], ["2"], ["3"]]]);
+        assert_eq!(sorted(batch, "auto").0, [[["1"], ["2"], ["3"], ["4"], ["5"]]]);
         let batch = vec![message("1", "IAM.15", ACCOUNT, "automatic"), message("2", "IAM.16", ACCOUNT, "automatic")];
         assert_eq!(sorted(batch, "auto,IAM.16=plan").0, [[["1"], ["2"]]]);
     }

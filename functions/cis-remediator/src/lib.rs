@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use lanes::{Lane, Piece};
 use redress_aws::{Clock, DynamoLedger, Org, OrgSettings, S3Vault, SecurityHub, Sns, SystemClock};
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
-use redress_model::Modes;
+use redress_model::{AccountId, Arn, Modes};
 use redress_remediation::{Attempt, Engine, Finished, Rim};
 use tracing::{error, warn};
 
@@ -37,12 +37,16 @@ impl CisRemediator {
     /// When a variable is missing or wrong.
     pub fn new(env: &Env, sdk: &SdkConfig) -> Result<Self, EnvError> {
         let settings = OrgSettings { role: env.text("REDRESS_MEMBER_ROLE_NAME")?, external_id: env.text("REDRESS_EXTERNAL_ID")? };
+        let topic = env.text("REDRESS_TOPIC_ARN")?;
+        // The vault is in the same account as the topic: ours.
+        let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
+        let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
         Ok(Self {
             org: Org::new(sdk.clone(), settings),
             ledger: DynamoLedger::new(sdk, env.text("REDRESS_LEDGER_TABLE")?),
-            vault: S3Vault::new(sdk, env.text("REDRESS_VAULT_BUCKET")?),
+            vault: S3Vault::new(sdk, env.text("REDRESS_VAULT_BUCKET")?, owner),
             hub: SecurityHub::new(sdk),
-            post: Sns::new(sdk, env.text("REDRESS_TOPIC_ARN")?),
+            post: Sns::new(sdk, topic),
             clock: SystemClock,
             modes: env.parsed("REDRESS_MODES")?,
             max_receives: env.parsed("REDRESS_MAX_RECEIVES")?,
@@ -50,32 +54,35 @@ impl CisRemediator {
         })
     }
 
-    /// The ids of the messages that are to come again: the first that failed, and all after it, so that the order holds.
+    /// The ids of the messages that are to come again: the first that failed and what comes after it, so that the order holds. A message on
+    /// its last receive is worked on all the same: it would reach the dead-letter queue untried.
     async fn work(&self, lane: Lane, deadline: Timestamp) -> Vec<String> {
         let rim =
             Rim { accounts: &self.org, ledger: &self.ledger, vault: &self.vault, hub: &self.hub, post: &self.post, clock: &self.clock };
         let engine = Engine::new(rim, deadline);
-        let mut pieces = lane.pieces.into_iter();
-        while let Some(Piece { work, messages, receives }) = pieces.next() {
+        let mut failed = Vec::new();
+        let mut stopped = false;
+        for Piece { work, messages, receives } in lane.pieces {
             let attempt = if receives >= self.max_receives { Attempt::Last } else { Attempt::More };
-            let failed = match engine.run(&work, attempt).await {
-                Finished::Done(outcome) => {
-                    count(Metric::Outcomes(outcome.word()), self.clock.now());
-                    continue;
-                }
+            if stopped && attempt == Attempt::More {
+                failed.extend(messages);
+                continue;
+            }
+            match engine.run(&work, attempt).await {
+                Finished::Done(outcome) => count(Metric::Outcomes(outcome.word()), self.clock.now()),
                 Finished::Again(why) => {
                     warn!(?messages, why, "comes again");
-                    messages
+                    stopped = true;
+                    failed.extend(messages);
                 }
                 Finished::GivenUp(outcome) => {
                     count(Metric::Outcomes(outcome.word()), self.clock.now());
                     error!(?messages, why = outcome.sentence(), "given up");
-                    messages
+                    failed.extend(messages);
                 }
-            };
-            return failed.into_iter().chain(pieces.flat_map(|piece| piece.messages)).collect();
+            }
         }
-        Vec::new()
+        failed
     }
 }
 

@@ -60,7 +60,7 @@ impl FindingRouter {
                     info!(finding = id, control = %finding.control, "skipped: the control is switched off");
                     return None;
                 }
-                Some(Job::of(finding, intent))
+                Some(Job::of(finding, intent, event.request.clone()))
             }
             Err(Rejection::Skipped(why)) => {
                 info!(finding = id, why, "skipped");
@@ -77,7 +77,7 @@ impl FindingRouter {
     /// The same event, delivered twice, is one job.
     async fn send(&self, job: &Job, raw: &Value, event: &Envelope) -> Result<()> {
         let updated = raw.get("UpdatedAt").and_then(Value::as_str).unwrap_or_default();
-        let once = Digest::of(format!("{} {} {updated} {:?}", event.id, job.finding.id, job.intent).as_bytes());
+        let once = Digest::of(format!("{} {} {updated} {:?}", event.request.event, job.finding.id, job.intent).as_bytes());
         let body = serde_json::to_string(job).map_err(|error| redress_aws::Error::malformed("the job", error.to_string()))?;
         self.jobs.send_in_order(&body, job.lane().as_str(), once.as_str()).await?;
         let resource = &job.resource;

@@ -5,7 +5,7 @@
 //! Switches on log file validation of the trail, in its home region. The trail's other fields stay.
 //!
 //! # Impact
-//! CloudTrail writes a small digest file beside the logs every hour. An organization's trail is changed only from the account that owns it.
+//! CloudTrail writes a small digest file beside the logs every hour. An organization's trail is left to its management account.
 //!
 //! # Undo
 //! Exact: validation is switched off again. Digests that were written stay.
@@ -49,8 +49,8 @@ impl Control for LogFilesValidated {
     fn want(value: &Validation, facts: &TrailFacts, _params: &()) -> Want<Validation> {
         if value.log_file_validation {
             Want::Keep
-        } else if facts.is_organization_trail && !facts.is_own {
-            Want::Tell("the trail is the organization's: switch on log file validation in the account that owns it.".into())
+        } else if facts.is_organization_trail {
+            Want::Tell("the trail is the organization's: switch on its log file validation in the management account (aws cloudtrail update-trail --name NAME --enable-log-file-validation).".into())
         } else {
             Want::Set(Validation { log_file_validation: true })
         }
@@ -61,19 +61,19 @@ impl Control for LogFilesValidated {
 mod tests {
     use super::*;
 
-    fn want(on: bool, is_organization_trail: bool, is_own: bool) -> Want<Validation> {
-        LogFilesValidated::want(&Validation { log_file_validation: on }, &TrailFacts { is_organization_trail, is_own }, &())
+    fn want(on: bool, is_organization_trail: bool) -> Want<Validation> {
+        LogFilesValidated::want(&Validation { log_file_validation: on }, &TrailFacts { is_organization_trail }, &())
     }
 
     #[test]
     fn switches_validation_on() {
-        assert_eq!(want(false, false, true), Want::Set(Validation { log_file_validation: true }));
-        assert_eq!(want(false, true, true), Want::Set(Validation { log_file_validation: true }));
-        assert_eq!(want(true, false, true), Want::Keep);
+        assert_eq!(want(false, false), Want::Set(Validation { log_file_validation: true }));
+        assert_eq!(want(true, false), Want::Keep);
+        assert_eq!(want(true, true), Want::Keep);
     }
 
     #[test]
-    fn never_changes_the_organization_s_trail_from_a_member() {
-        assert!(matches!(want(false, true, false), Want::Tell(_)));
+    fn never_changes_the_organization_s_trail() {
+        assert!(matches!(want(false, true), Want::Tell(_)));
     }
 }

@@ -7,8 +7,7 @@
 //! "All traffic" becomes all other TCP and UDP ports, ICMP, GRE, ESP and AH. What stays is authorized before the wide rule is revoked.
 //!
 //! # Impact
-//! New connections to the two ports from the open internet are refused; established ones survive, because security groups are stateful. Of
-//! an "all traffic" rule, IP protocols other than the ones above are no longer admitted.
+//! The two ports are refused to the open internet, and sessions that came in through the open rule may be cut: such flows are not tracked. Of an "all traffic" rule, IP protocols other than the ones above are no longer admitted.
 //!
 //! # Undo
 //! Exact: the rules come back with their descriptions and tags, under new rule ids.

@@ -60,17 +60,38 @@ fn cuts(ingress: &Ingress, facts: &IngressFacts, family: Family) -> Vec<Vec<Port
         if !covers_all(admitting().flat_map(|(_, (_, nets))| nets), family) {
             continue;
         }
-        // First whatever is the whole world by itself. Where the rest still adds up to the world, every public part of it.
-        let is_world = |nets: &Vec<IpNet>| covers_all(nets, family);
-        let rest_is_world = covers_all(admitting().filter(|(_, (_, nets))| !is_world(nets)).flat_map(|(_, (_, nets))| nets), family);
-        for (index, (_, nets)) in admitting() {
-            let goes = is_world(nets) || (rest_is_world && nets.iter().any(is_public));
-            if let Some(cut) = cuts.get_mut(index).filter(|_| goes) {
+        let admitting: Vec<_> = admitting().map(|(index, (_, nets))| (index, nets)).collect();
+        for index in opening(&admitting, family) {
+            if let Some(cut) = cuts.get_mut(index) {
                 cut.push(port);
             }
         }
     }
     cuts
+}
+
+/// The rules that must go so that the rest is not the whole world: those that are it by themselves, and as long as the rest still adds up to
+/// it, the public ones of a smallest set that does. A narrow source inside a wide one is not needed for that, and stays.
+fn opening(admitting: &[(usize, &Vec<IpNet>)], family: Family) -> Vec<usize> {
+    let is_world = |nets: &Vec<IpNet>| covers_all(nets, family);
+    let (world, mut rest): (Vec<_>, Vec<_>) = admitting.iter().copied().partition(|(_, nets)| is_world(nets));
+    let mut going: Vec<usize> = world.into_iter().map(|(index, _)| index).collect();
+    // The narrowest first: they are the first to be found superfluous.
+    rest.sort_by_key(|(_, nets)| std::cmp::Reverse(nets.iter().map(IpNet::prefix_len).min()));
+    let together = |rules: &[(usize, &Vec<IpNet>)]| covers_all(rules.iter().flat_map(|(_, nets)| *nets), family);
+    while together(&rest) {
+        let mut needed = rest.clone();
+        for rule in &rest {
+            let without: Vec<_> = needed.iter().copied().filter(|other| other.0 != rule.0).collect();
+            if together(&without) {
+                needed = without;
+            }
+        }
+        let public: Vec<usize> = needed.iter().filter(|(_, nets)| nets.iter().any(is_public)).map(|(index, _)| *index).collect();
+        rest.retain(|(index, _)| !public.contains(index));
+        going.extend(public);
+    }
+    going
 }
 
 fn nets(rule: &Rule, facts: &IngressFacts, family: Family) -> Vec<IpNet> {
@@ -224,6 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn a_narrow_source_inside_a_half_of_the_world_stays() {
+        let rules = [rule("tcp", 22, 22, "0.0.0.0/1"), rule("tcp", 22, 22, "128.0.0.0/1"), rule("tcp", 22, 22, "198.51.100.7/32")];
+        assert_eq!(v4(&rules).unwrap(), ["tcp 22 from 198.51.100.7/32"]);
+    }
+
+    #[test]
+    fn two_ways_to_the_world_are_both_closed() {
+        let halves = ["0.0.0.0/1", "128.0.0.0/1"].map(|half| rule("tcp", 22, 22, half));
+        let quarters = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"].map(|quarter| rule("tcp", 22, 22, quarter));
+        let left = v4(&[&halves[..], &quarters[..]].concat()).unwrap();
+        assert_eq!(closed(&Ingress::new(vec![]), &IngressFacts::default(), Family::V4), None);
+        assert!(left.len() < 4, "{left:?}");
+    }
+
+    #[test]
     fn the_halves_of_two_rules_with_different_ranges_count_where_they_meet() {
         let left = v4(&[rule("tcp", 20, 22, "0.0.0.0/1"), rule("tcp", 22, 30, "128.0.0.0/1")]).unwrap();
         assert_eq!(left, ["tcp 20-21 from 0.0.0.0/1", "tcp 23-30 from 128.0.0.0/1"]);
@@ -276,6 +312,13 @@ mod tests {
         })
     }
 
+    /// Whether a rule of the one narrow source lets it in.
+    fn admitted_narrowly(rules: &[Rule], transport: &'static str, port: i32, address: &str) -> bool {
+        let narrow = |rule: &&Rule| ["10.0.0.0/8", "203.0.113.0/24"].contains(&rule.source.to_string().as_str());
+        let narrow: Vec<Rule> = rules.iter().filter(narrow).cloned().collect();
+        reaches(&narrow, transport, port, address)
+    }
+
     proptest! {
         #[test]
         fn closing_changes_nothing_but_the_administration_ports(rules in prop::collection::vec(any_rule(), 0..7)) {
@@ -289,7 +332,9 @@ mod tests {
                     for port in [0, 21, 22, 23, 443, 3388, 3389, 3390, 65_535] {
                         for address in ["8.8.8.8/32", "200.1.2.3/32", "10.1.2.3/32", "203.0.113.9/32", "2001:db8::1/128"] {
                             let (was, is) = (reaches(&before.rules, transport, port, address), reaches(&after.rules, transport, port, address));
-                            let untouchable = !ADMIN_PORTS.contains(&port) || address.contains(':');
+                            // What may lose an administration port is only what a world-sized rule let in.
+                            let narrow = ["10.1.2.3/32", "203.0.113.9/32"].contains(&address) && admitted_narrowly(&before.rules, transport, port, address);
+                            let untouchable = !ADMIN_PORTS.contains(&port) || address.contains(':') || narrow;
                             prop_assert!(!untouchable || was == is, "{transport} {port} {address}: {was} -> {is}");
                             prop_assert!(was || !is, "nothing is opened");
                         }

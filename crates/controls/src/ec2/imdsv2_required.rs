@@ -6,7 +6,7 @@
 //!
 //! # Impact
 //! Software that asks without a token no longer gets an answer. The metric `MetadataNoToken` of the last fourteen days is read first: where
-//! anybody still asked without one, the change needs approval.
+//! anybody still asked without one, or nothing is known (the instance is new, or was stopped), the change needs approval.
 //!
 //! # Undo
 //! Exact: tokens become optional again.
@@ -50,11 +50,12 @@ impl Control for Imdsv2Required {
             return Want::Keep;
         }
         let to = Metadata { http_tokens: "required".into(), ..value.clone() };
-        let calls = facts.calls_without_token;
-        if calls > 0.0 {
-            return Want::Ask { to, why: format!("{calls} metadata requests without a token in the last 14 days would have been refused") };
-        }
-        Want::Set(to)
+        let why = match facts.calls_without_token {
+            Some(calls) if calls > 0.0 => format!("{calls} metadata requests without a token in the last 14 days would have been refused"),
+            Some(_) => return Want::Set(to),
+            None => "nothing is known of its metadata requests in the last 14 days".to_owned(),
+        };
+        Want::Ask { to, why }
     }
 }
 
@@ -62,7 +63,7 @@ impl Control for Imdsv2Required {
 mod tests {
     use super::*;
 
-    fn want(http_tokens: &str, endpoint: &str, calls_without_token: f64) -> Want<Metadata> {
+    fn want(http_tokens: &str, endpoint: &str, calls_without_token: Option<f64>) -> Want<Metadata> {
         let value = Metadata { http_tokens: http_tokens.into(), hop_limit: 3, endpoint: endpoint.into() };
         Imdsv2Required::want(&value, &InstanceFacts { calls_without_token }, &())
     }
@@ -70,14 +71,15 @@ mod tests {
     #[test]
     fn requires_tokens_and_keeps_hop_limit_and_endpoint() {
         for endpoint in ["enabled", "disabled"] {
-            let Want::Set(to) = want("optional", endpoint, 0.0) else { panic!("nothing is set") };
+            let Want::Set(to) = want("optional", endpoint, Some(0.0)) else { panic!("nothing is set") };
             assert_eq!((to.http_tokens.as_str(), to.hop_limit, to.endpoint.as_str()), ("required", 3, endpoint));
         }
-        assert_eq!(want("required", "enabled", 0.0), Want::Keep);
+        assert_eq!(want("required", "enabled", Some(0.0)), Want::Keep);
     }
 
     #[test]
     fn asks_where_somebody_still_comes_without_a_token() {
-        assert!(matches!(want("optional", "enabled", 7.0), Want::Ask { why, .. } if why.starts_with("7 ")));
+        assert!(matches!(want("optional", "enabled", Some(7.0)), Want::Ask { why, .. } if why.starts_with("7 ")));
+        assert!(matches!(want("optional", "enabled", None), Want::Ask { .. }), "no data is not no use");
     }
 }

@@ -50,9 +50,9 @@ impl Control for CloudShellFullAccessDetached {
         let last = path.rsplit('/').next().unwrap_or(&path);
         let is_unique_id = ["AIDA", "AROA", "AGPA"].iter().any(|prefix| last.starts_with(prefix)) && last.len() >= 20;
         let name = match &resource.name {
+            _ if !is_unique_id => last.to_owned(),
             Some(name) => name.clone(),
-            None if is_unique_id => return Err(not_a("an identity with a name", &resource.id)),
-            None => last.to_owned(),
+            None => return Err(not_a("an identity with a name", &resource.id)),
         };
         Ok(AttachedPolicies { kind, name })
     }
@@ -115,6 +115,8 @@ mod tests {
     fn finds_the_identity_of_the_finding() {
         let found = locate("arn:aws:iam::111122223333:role/team/app", None).unwrap();
         assert_eq!((found.kind, found.name.as_str()), (IdentityKind::Role, "app"));
+        let found = locate("arn:aws:iam::111122223333:role/app", Some("stale")).unwrap();
+        assert_eq!(found.name, "app", "details may be stale");
         let found = locate("arn:aws:iam::111122223333:user/AIDAEXAMPLEEXAMPLE01", Some("ann")).unwrap();
         assert_eq!((found.kind, found.name.as_str()), (IdentityKind::User, "ann"));
         assert!(locate("arn:aws:iam::111122223333:user/AIDAEXAMPLEEXAMPLE01", None).is_err());

@@ -5,8 +5,9 @@
 //! Switches on all four blocks on public access of the bucket. Switches are only ever raised.
 //!
 //! # Impact
-//! Whatever is reached through a public ACL or policy stops being reachable. So a bucket that serves a website, or whose policy is public,
-//! is changed only after approval.
+//! Whatever is reached through a public ACL or policy stops being reachable. So a bucket that serves a website, or whose policy or
+//! ACL is public, is changed only after approval. ACLs of single objects are not looked at: public objects of a private bucket stop being
+//! reachable without a question.
 //!
 //! # Undo
 //! Exact: the four switches as they were, or no configuration where there was none.
@@ -50,11 +51,13 @@ impl Control for PublicAccessBlocked {
             return Want::Keep;
         }
         let to = Some(PublicAccess::BLOCKED);
-        match (facts.serves_website, facts.policy_is_public) {
-            (false, false) => Want::Set(to),
-            (true, _) => Want::Ask { to, why: "the bucket serves a website".into() },
-            (false, true) => Want::Ask { to, why: "the bucket's policy is public".into() },
-        }
+        let public = [
+            (facts.serves_website, "the bucket serves a website"),
+            (facts.policy_is_public, "the bucket's policy is public"),
+            (facts.acl_is_public, "the bucket's ACL is public"),
+        ];
+        let why: Vec<_> = public.into_iter().filter(|(is_so, _)| *is_so).map(|(_, why)| why).collect();
+        if why.is_empty() { Want::Set(to) } else { Want::Ask { to, why: why.join(", ") } }
     }
 }
 
@@ -62,21 +65,22 @@ impl Control for PublicAccessBlocked {
 mod tests {
     use super::*;
 
-    fn want(value: Option<PublicAccess>, serves_website: bool, policy_is_public: bool) -> Want<Option<PublicAccess>> {
-        PublicAccessBlocked::want(&value, &PublicFacts { serves_website, policy_is_public }, &())
+    fn want(value: Option<PublicAccess>, serves_website: bool, policy_is_public: bool, acl_is_public: bool) -> Want<Option<PublicAccess>> {
+        PublicAccessBlocked::want(&value, &PublicFacts { serves_website, policy_is_public, acl_is_public }, &())
     }
 
     #[test]
     fn raises_what_is_missing() {
         let part = PublicAccess { ignore_public_acls: false, ..PublicAccess::BLOCKED };
-        assert_eq!(want(Some(part), false, false), Want::Set(Some(PublicAccess::BLOCKED)));
-        assert_eq!(want(None, false, false), Want::Set(Some(PublicAccess::BLOCKED)));
-        assert_eq!(want(Some(PublicAccess::BLOCKED), false, false), Want::Keep);
+        assert_eq!(want(Some(part), false, false, false), Want::Set(Some(PublicAccess::BLOCKED)));
+        assert_eq!(want(None, false, false, false), Want::Set(Some(PublicAccess::BLOCKED)));
+        assert_eq!(want(Some(PublicAccess::BLOCKED), false, false, false), Want::Keep);
     }
 
     #[test]
     fn what_is_public_on_purpose_needs_approval() {
-        assert!(matches!(want(None, true, false), Want::Ask { .. }));
-        assert!(matches!(want(None, false, true), Want::Ask { .. }));
+        assert!(matches!(want(None, true, false, false), Want::Ask { .. }));
+        assert!(matches!(want(None, false, true, false), Want::Ask { .. }));
+        assert!(matches!(want(None, false, false, true), Want::Ask { .. }));
     }
 }

@@ -25,7 +25,7 @@ pub struct Situation<'a> {
     pub asks: &'a [String],
     /// Whether it can be taken back.
     pub undo: Undo,
-    /// Whether the same question, about the same value, was put to people before.
+    /// Whether the request answers the same question, about the same value, that was put to people before it.
     pub asked_before: bool,
     /// When a person undid this change.
     pub undone: Option<Timestamp>,

@@ -9,8 +9,11 @@ pub(super) fn guard(situation: &Situation<'_>) -> Option<Outcome> {
     match (situation.mode, situation.class) {
         (Mode::Auto, Class::Automatic | Class::Guarded) => None,
         (Mode::Off, _) => Some(Outcome::Held { why: "the control is switched off".into() }),
-        (Mode::Plan, Class::Automatic | Class::Guarded) => Some(Outcome::Planned { changes }),
-        (Mode::Tell, _) | (_, Class::Tell) => Some(Outcome::NeedsPerson { steps: format!("change {}", changes.join("; ")) }),
+        (Mode::Plan, Class::Automatic | Class::Guarded) => Some(Outcome::Planned { changes, asks: situation.asks.to_vec() }),
+        (Mode::Tell, _) | (_, Class::Tell) => {
+            let asks: String = situation.asks.iter().map(|ask| format!("mind that {ask}; ")).collect();
+            Some(Outcome::NeedsPerson { steps: format!("{asks}change {}", changes.join("; ")) })
+        }
     }
 }
 

@@ -288,6 +288,12 @@ impl Setting for IngressRules {
         Ok(())
     }
 
+    fn is_ours(from: &Ingress, to: &Ingress, live: &Ingress) -> bool {
+        let known = live.rules.iter().all(|rule| from.rules.contains(rule) || to.rules.contains(rule));
+        let kept = from.rules.iter().filter(|rule| to.rules.contains(rule)).all(|rule| live.rules.contains(rule));
+        known && kept
+    }
+
     fn changes(from: &Ingress, to: &Ingress) -> Vec<String> {
         let gone = from.without(to).map(|rule| format!("- {rule}"));
         gone.chain(to.without(from).map(|rule| format!("+ {rule}"))).collect()

@@ -42,11 +42,12 @@ pub struct Metadata {
 /// Who still asks the old way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstanceFacts {
-    /// Calls without a token in the last fourteen days (the metric `MetadataNoToken`); not read where tokens are required already.
-    pub calls_without_token: f64,
+    /// Calls without a token in the last fourteen days (the metric `MetadataNoToken`); `None` where there is no data, as for an instance
+    /// that was stopped, and where tokens are required already.
+    pub calls_without_token: Option<f64>,
 }
 
-async fn calls_without_token(account: &Account, instance: &str) -> Result<f64> {
+async fn calls_without_token(account: &Account, instance: &str) -> Result<Option<f64>> {
     let client = account.client(gated!(aws_sdk_cloudwatch));
     let now = account.now().as_second();
     let answer = client
@@ -61,7 +62,8 @@ async fn calls_without_token(account: &Account, instance: &str) -> Result<f64> {
         .send()
         .await
         .called(METRICS)?;
-    Ok(answer.datapoints().iter().filter_map(|point| point.sum).sum())
+    let sums: Vec<f64> = answer.datapoints().iter().filter_map(|point| point.sum).collect();
+    Ok((!sums.is_empty()).then(|| sums.iter().sum()))
 }
 
 impl Setting for MetadataOptions {
@@ -90,7 +92,7 @@ impl Setting for MetadataOptions {
             endpoint: options.http_endpoint().map_or("enabled", InstanceMetadataEndpointState::as_str).to_owned(),
         };
         let is_required = value.http_tokens == HttpTokensState::Required.as_str();
-        let calls_without_token = if is_required { 0.0 } else { calls_without_token(account, &self.instance).await? };
+        let calls_without_token = if is_required { None } else { calls_without_token(account, &self.instance).await? };
         Ok(Some((value, InstanceFacts { calls_without_token })))
     }
 

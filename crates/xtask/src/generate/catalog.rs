@@ -37,7 +37,7 @@ pub(super) fn known() -> Generated {
          use crate::{Class, Label, Scope, Standard};\n\n\
          /// A control as the router needs to know it.\n#[derive(Debug, Clone, Copy)]\npub struct Known {\n    /// Its id.\n    pub id: &'static str,\n    \
          /// Its class.\n    pub class: Class,\n    /// Where its resource lives.\n    pub scope: Scope,\n    \
-         /// The clauses of standards that it satisfies.\n    pub labels: &'static [Label],\n}\n\n/// Every control.\npub const KNOWN: &[Known] = &[\n",
+         /// The clauses of standards that it satisfies.\n    pub labels: &'static [Label],\n}\n\n/// Every control.\n#[rustfmt::skip]\npub const KNOWN: &[Known] = &[\n",
     );
     for entry in CATALOG {
         let spec = entry.spec;
