@@ -34,7 +34,7 @@ local: build venvs ## The suite on a local AWS that stays up (MODE=plan|auto set
 	@target/debug/xtask local --modes "plan,A=$(MODE)"
 
 bench: build-release venvs .venv/bench/.stamp ## Cold start, latency, memory, size and calls, beside the same job in Python
-	@.venv/bench/bin/python tests/bench/bench.py
+	@.venv/bench/bin/python tests/bench/bench.py --date $$(date -I)
 
 verdict: build venvs .venv/prowler/.stamp ## Prowler's verdict on the demo account, before and after
 	@target/debug/xtask demo --prowler .venv/prowler/bin/python
@@ -52,7 +52,7 @@ build:
 	$(CARGO) build $(BINARIES)
 
 build-release:
-	$(CARGO) build $(BINARIES) --release
+	$(CARGO) build --release --package finding-router --package cis-remediator
 
 venvs: .venv/front/.stamp .venv/moto/.stamp
 
@@ -69,7 +69,7 @@ venvs: .venv/front/.stamp .venv/moto/.stamp
 	@touch $@
 
 .tools/bin/cargo-deny:
-	$(CARGO) install --quiet --locked --root .tools cargo-deny --version 0.20.2
+	$(CARGO) install --quiet --locked --root .tools --debug cargo-deny --version 0.20.2
 
 clean: ## Remove everything that was built or installed here
 	rm -rf target .venv .tools

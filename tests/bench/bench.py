@@ -106,8 +106,8 @@ def processes(local: Local, sides: Sequence[Side], count: int) -> tuple[list[Lin
     peak = [[run.peak_bytes / MB for run in runs] for runs in whole]
     peak_of_many = [[run.peak_bytes / MB] for run in many]
     lines = [
-        Line("cold start, start-up only", "ms", *map(firsts, start), at_least_times=TIMES_FASTER),
-        Line("cold start, one whole remediation", "ms", *map(firsts, whole), at_least_times=TIMES_FASTER),
+        Line("cold start: process start to first answer", "ms", *map(firsts, start), at_least_times=TIMES_FASTER),
+        Line("the same with one whole remediation in it", "ms", *map(firsts, whole)),
         Line("CPU of one cold remediation", "ms", *cpu),
         Line("one remediation, process warm", "ms", *warm),
         Line("peak memory, one remediation", "MB", *peak, at_most=PEAK_MB),

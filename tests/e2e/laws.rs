@@ -18,7 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     laws.chain([trial("laws::what_is_gone_reads_as_none", gone)]).collect()
 }
 
-async fn account(case: Case, place: &redress_testkit::stage::Place<'_>) -> Account {
+fn account(case: Case, place: &redress_testkit::stage::Place<'_>) -> Account {
     let entry = find(case.control).unwrap();
     let actions = entry.reads.iter().chain(entry.writes).map(|action| action.name);
     let now = jiff::Timestamp::now();
@@ -28,7 +28,7 @@ async fn account(case: Case, place: &redress_testkit::stage::Place<'_>) -> Accou
 async fn law(case: Case) {
     let place = SHIPPED.place().await;
     let staged = case.stage(&place).await;
-    let account = account(case, &place).await;
+    let account = account(case, &place);
     let entry = find(case.control).unwrap();
     let finding = finding(case.control, &staged);
     let kind = finding["Resources"][0]["Type"].as_str().unwrap().to_owned();
@@ -61,7 +61,7 @@ async fn gone() {
         }
         let place = SHIPPED.place().await;
         let case = cases().into_iter().find(|case| case.control == entry.spec.id).unwrap();
-        let account = account(case, &place).await;
+        let account = account(case, &place);
         let named = event(&format!("securityhub/{}.json", entry.spec.id))["detail"]["findings"][0]["Resources"][0].take();
         let id = named["Id"].as_str().unwrap().replace("111122223333", place.account.as_str());
         let kind = named["Type"].as_str().unwrap().to_owned();

@@ -134,10 +134,10 @@ impl World {
         serde_json::from_str(item["record"].as_s().unwrap()).unwrap()
     }
 
-    /// The image of that name, from the vault.
-    pub async fn image(&self, name: &str) -> Json {
+    /// The image of a run, from the vault.
+    pub async fn image(&self, run: &str) -> Json {
         let call = aws_sdk_s3::Client::new(&self.admin).get_object();
-        let answer = call.bucket(self.local.output("VaultBucket")).key(format!("before/{name}.json")).send().await.unwrap();
+        let answer = call.bucket(self.local.output("VaultBucket")).key(format!("before/{run}.json")).send().await.unwrap();
         serde_json::from_slice(&answer.body.collect().await.unwrap().to_vec()).unwrap()
     }
 

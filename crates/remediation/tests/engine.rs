@@ -165,7 +165,7 @@ async fn the_change_of_a_run_that_was_cut_off_goes_on_record_with_the_next() {
     set(&bench.finish_fails, Some(Kind::Throttled));
     assert_eq!((automatic(&dial).await, dial.level()), ("again", Some(10)));
     set(&bench.finish_fails, None);
-    bench.clock.sleep(std::time::Duration::from_secs(120)).await;
+    bench.clock.sleep(std::time::Duration::from_mins(2)).await;
     assert_eq!(automatic(&dial).await, "compliant");
     assert_eq!((undo(&dial).await, dial.level()), ("undone", Some(3)));
 }
@@ -317,7 +317,7 @@ async fn a_question_that_nobody_could_read_was_not_asked() {
     set(&bench.hub_fails, Some(Kind::Throttled));
     assert_eq!(requested(&dial).await, "again");
     set(&bench.hub_fails, None);
-    bench.clock.sleep(std::time::Duration::from_secs(120)).await;
+    bench.clock.sleep(std::time::Duration::from_mins(2)).await;
     assert_eq!((requested(&dial).await, dial.level()), ("needs-approval", Some(3)));
 }
 

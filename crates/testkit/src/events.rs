@@ -39,6 +39,7 @@ pub fn chosen(action: &str, admin: &str, region: &Region, findings: &[Json]) -> 
     event["detail"]["findings"] = json!(findings);
     // EventBridge gives every event an id of its own.
     event["id"] = json!(format!("{action}-{}", unique()));
+    event["time"] = json!(jiff::Timestamp::now().to_string());
     event
 }
 

@@ -151,7 +151,7 @@ async fn answer_all(world: &World, violations: &mut [Violation]) -> io::Result<(
         violation.sent = Instant::now();
         world.import(&violation.finding).await;
     }
-    let patience = Instant::now() + Duration::from_secs(120);
+    let patience = Instant::now() + Duration::from_mins(2);
     while Instant::now() < patience {
         for violation in violations.iter_mut().filter(|violation| violation.answered.is_none()) {
             if let Some(seen) = world.see(&violation.finding).await.filter(|seen| !seen.run.is_empty()) {
@@ -190,9 +190,9 @@ async fn filled(world: &World, violation: &Violation, seen: &Seen, took: Duratio
     let spec = violation.entry.spec;
     let changes = record.pointer("/outcome/changes").and_then(Json::as_array);
     let changes = changes.map(|lines| lines.iter().filter_map(Json::as_str).collect::<Vec<_>>().join("; "));
-    let image = match record.get("image").and_then(Json::as_str) {
-        Some(name) => json!({"name": name, "content": world.image(name).await}),
-        None => Json::Null,
+    let image = match record.get("image") {
+        None | Some(Json::Null) => Json::Null,
+        Some(name) => json!({"name": name, "content": world.image(&seen.run).await}),
     };
     Row {
         control: spec.id,

@@ -11,8 +11,9 @@ pub(super) fn guard(situation: &Situation<'_>) -> Option<Outcome> {
         (Mode::Off, _) => Some(Outcome::Held { why: "the control is switched off".into() }),
         (Mode::Plan, Class::Automatic | Class::Guarded) => Some(Outcome::Planned { changes, asks: situation.asks.to_vec() }),
         (Mode::Tell, _) | (_, Class::Tell) => {
-            let asks: String = situation.asks.iter().map(|ask| format!("mind that {ask}; ")).collect();
-            Some(Outcome::NeedsPerson { steps: format!("{asks}change {}", changes.join("; ")) })
+            let asks = situation.asks.iter().map(|ask| format!("mind that {ask}"));
+            let steps = asks.chain(changes.iter().map(|change| format!("change {change}"))).collect::<Vec<_>>();
+            Some(Outcome::NeedsPerson { steps: steps.join("; ") })
         }
     }
 }
