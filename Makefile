@@ -28,7 +28,7 @@ check: venvs .venv/infra/.stamp .tools/bin/cargo-deny ## Formatting, lints, gene
 	$(CARGO) run --workspace --bin xtask --quiet -- generate --check
 	.venv/infra/bin/ruff check --quiet tests
 	.venv/infra/bin/python -m pytest -q tests/infra/test_templates.py
-	.tools/bin/cargo-deny --offline --all-features check --config .deny.toml licenses bans sources
+	.tools/bin/cargo-deny --config .deny.toml --all-features --log-level error check licenses bans sources
 
 local: build venvs ## The suite on a local AWS that stays up (MODE=plan|auto sets the mode of class A controls)
 	@target/debug/xtask local --modes "plan,A=$(MODE)"
