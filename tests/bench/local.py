@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
 from runtime_api import Failed
 
 ROOT = Path(__file__).resolve().parents[2]

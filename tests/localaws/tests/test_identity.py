@@ -82,6 +82,15 @@ def test_the_callers_own_policy_must_allow_the_role(
     assert refusal(caught)[0] == "AccessDenied"
 
 
+def test_the_callers_own_policy_may_ask_for_the_organization(
+    local: Local, function_role: Credentials
+) -> None:
+    stranger = "999988887777"
+    with pytest.raises(ClientError) as caught:
+        local.assume(function_role, local.member_role(stranger), ExternalId=local.report["external_id"])
+    assert refusal(caught)[0] == "AccessDenied"
+
+
 def test_a_suspended_account_lets_nobody_in(local: Local, function_role: Credentials) -> None:
     account = local.account(state="SUSPENDED")
     with pytest.raises(ClientError) as caught:

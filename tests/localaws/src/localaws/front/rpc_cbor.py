@@ -1,7 +1,7 @@
-"""Smithy RPC v2 CBOR, which the Rust SDK speaks to CloudWatch and moto does not: spoken here, AWS JSON further in.
+"""Smithy RPC v2 CBOR, which the Rust SDK speaks to CloudWatch and moto does not: AWS JSON further in.
 
-Translates a request on its way in and the response on its way out. Timestamps are the only values which differ
-between the two: CBOR tags them, JSON writes seconds, so the operation's own shapes say where they are.
+Translates a request on its way in and the response on its way out. Timestamps are the only values which
+differ between the two: CBOR tags them, JSON writes seconds; the operation's own shapes say where they are.
 
 See https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html.
 """
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import cbor2
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
+
 from localaws.front.request import Request, Response
 
 _PROTOCOL = "rpc-v2-cbor"
@@ -41,10 +42,11 @@ def to_cbor(request: Request, response: Response) -> Response:
     """The response to the JSON form of `request`, as CBOR."""
     told = json.loads(response.body or b"{}")
     if response.status == 200:
-        operation = _model(request.service).operation_model(request.headers["x-amz-target"].rpartition(".")[2])
-        told = _dated(told, operation.output_shape)
-    body = cbor2.dumps(told, timezone=timezone.utc, datetime_as_timestamp=True)
-    return Response(response.status, [("content-type", "application/cbor"), ("smithy-protocol", _PROTOCOL)], body)
+        name = request.headers["x-amz-target"].rpartition(".")[2]
+        told = _dated(told, _model(request.service).operation_model(name).output_shape)
+    body = cbor2.dumps(told, timezone=UTC, datetime_as_timestamp=True)
+    headers = [("content-type", "application/cbor"), ("smithy-protocol", _PROTOCOL)]
+    return Response(response.status, headers, body)
 
 
 @lru_cache
@@ -67,5 +69,5 @@ def _dated(value: Any, shape: Shape | None) -> Any:
         return [_dated(item, shape.member) for item in value]
     if shape.type_name == "timestamp":
         seconds = value if isinstance(value, int | float) else datetime.fromisoformat(value).timestamp()
-        return datetime.fromtimestamp(seconds, timezone.utc)
+        return datetime.fromtimestamp(seconds, UTC)
     return value
