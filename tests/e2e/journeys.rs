@@ -221,7 +221,7 @@ async fn throttled_policy() {
     let seen = AUTO.answer(&finding, None).await;
     assert_eq!(seen.outcome, "remediated", "{}", seen.note);
     let after = staged.observe(&place).await;
-    let kept = before["Statement"].clone();
+    let kept = before["Statement"][0].clone();
     assert!(after["Statement"].as_array().unwrap().contains(&kept), "the old statement is gone: {after}");
 }
 

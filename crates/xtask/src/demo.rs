@@ -176,9 +176,9 @@ async fn row(world: &World, place: &Place<'_>, violation: &Violation) -> io::Res
     let wants = reading(place, violation).await?;
     let tells = violation.entry.spec.class == Class::Tell;
     let (promised, proof, as_seen) = if tells {
-        ("needs-person", "the resource is as it was", after == violation.before && wants != Want::Keep)
+        ("needs-person", "as it was", after == violation.before && wants != Want::Keep)
     } else {
-        ("remediated", "the control finds the live resource good", after != violation.before && wants == Want::Keep)
+        ("remediated", "good", after != violation.before && wants == Want::Keep)
     };
     let kept_promise = seen.outcome == promised && as_seen;
     let proof = if as_seen { proof.to_owned() } else { format!("NOT so: {wants:?}") };
@@ -238,7 +238,7 @@ async fn undo(world: &World, place: &Place<'_>, violations: &[Violation]) -> io:
     let took = asked.elapsed();
     let after = violation.staged.observe(place).await;
     let is_back = after == violation.before;
-    let proof = if is_back { "the resource is as it was before the remediation" } else { "NOT as it was" };
+    let proof = if is_back { "as it was before" } else { "NOT as it was" };
     let kept_promise = is_back && undone.outcome == "undone";
     Ok(filled(world, violation, &undone, took, after, proof.to_owned(), kept_promise).await)
 }

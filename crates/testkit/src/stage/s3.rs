@@ -8,6 +8,7 @@ use super::{Case, Place, Staged, boxed};
 use crate::events::unique;
 
 pub(super) const CASES: &[Case] = &[
+    Case::new("S3.5", "a policy with a statement of its own", boxed!(listed_statement)),
     Case::new("S3.5", "a policy whose statement is a single object", boxed!(single_statement)),
     Case::new("S3.5", "no policy at all", boxed!(no_policy)),
     Case::new("S3.8", "half of the switches on", boxed!(half_blocked)),
@@ -28,11 +29,19 @@ pub(super) async fn bucket(place: &Place<'_>, word: &str) -> String {
     name
 }
 
+async fn listed_statement(place: &Place<'_>) -> Staged {
+    with_policy(place, |read| json!([read])).await
+}
+
 async fn single_statement(place: &Place<'_>) -> Staged {
+    with_policy(place, |read| read).await
+}
+
+async fn with_policy(place: &Place<'_>, statement: fn(Json) -> Json) -> Staged {
     let name = bucket(place, "logs").await;
     let reader = format!("arn:aws:iam::{}:root", place.account);
     let read = json!({"Sid": "Read", "Effect": "Allow", "Principal": {"AWS": reader}, "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{name}/*")});
-    let policy = json!({"Version": "2012-10-17", "Statement": read}).to_string();
+    let policy = json!({"Version": "2012-10-17", "Statement": statement(read)}).to_string();
     aws_sdk_s3::Client::new(&place.sdk).put_bucket_policy().bucket(&name).policy(policy).send().await.unwrap();
     place.staged(format!("arn:aws:s3:::{name}"), boxed!(policy_of, id))
 }
