@@ -22,10 +22,10 @@ test: build venvs .venv/infra/.stamp ## Every test
 	.venv/front/bin/python -m pytest -q tests/localaws
 	.venv/infra/bin/python -m pytest -q tests/infra
 
-check: venvs .venv/infra/.stamp .tools/bin/cargo-deny ## Formatting, lints, generated files, templates, licences
+check: build venvs .venv/infra/.stamp .tools/bin/cargo-deny ## Formatting, lints, generated files, templates, licences
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
-	$(CARGO) run --workspace --bin xtask --quiet -- generate --check
+	target/debug/xtask generate --check
 	.venv/infra/bin/ruff check --quiet tests
 	.venv/infra/bin/python -m pytest -q tests/infra/test_templates.py
 	.tools/bin/cargo-deny --config .deny.toml --all-features --log-level error check licenses bans sources
@@ -39,9 +39,9 @@ bench: build-release venvs .venv/bench/.stamp ## Cold start, latency, memory, si
 verdict: build venvs .venv/prowler/.stamp ## Prowler's verdict on the demo account, before and after
 	@target/debug/xtask demo --prowler .venv/prowler/bin/python
 
-generate: ## Write every generated file
-	$(CARGO) run --workspace --bin xtask --quiet -- generate
-	$(CARGO) run --workspace --bin xtask --quiet -- generate
+generate: ## Write every generated file: first the lists of modules, then what is made from the controls that they name
+	$(CARGO) build $(BINARIES) && target/debug/xtask generate
+	$(CARGO) build $(BINARIES) && target/debug/xtask generate
 
 format: ## Format all code
 	$(CARGO) fmt --all

@@ -61,7 +61,16 @@ def skipped(local: Local) -> dict[str, Any]:
     resource = {"kind": "AwsLambdaFunction", "id": f"arn:aws:lambda:us-east-1:{local.member}:function:f"}
     resource |= {"account": local.member, "region": local.region, "partition": "aws"}
     finding = {"id": "finding", "product": "arn:aws:securityhub:us-east-1::product/aws/securityhub"}
-    return batch({"intent": "automatic", "control": "Lambda.1", "resource": resource, "finding": finding})
+    request = {"event": "event", "at": None}
+    return batch(
+        {
+            "intent": "automatic",
+            "control": "Lambda.1",
+            "resource": resource,
+            "finding": finding,
+            "request": request,
+        }
+    )
 
 
 def remediate(local: Local, side: Side, cases: int = 1) -> Run:

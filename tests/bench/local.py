@@ -45,6 +45,7 @@ class Case:
                 "partition": "aws",
             },
             "finding": {"id": self.finding["Id"], "product": self.finding["ProductArn"]},
+            "request": {"event": "event", "at": None},
         }
 
 

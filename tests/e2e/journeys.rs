@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use libtest_mimic::Trial;
+use redress_aws::{Clock, S3Vault, SystemClock, Vault};
 use redress_e2e::{Seen, World};
-use redress_model::Region;
+use redress_model::{AccountId, Region};
 use redress_testkit::{
     events::{event, finding, unique},
     stage::{Case, Place, Staged, cases},
@@ -30,6 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("journeys::undo_is_refused_where_somebody_else_changed_the_value_since", drifted),
         trial("journeys::acts_in_the_region_of_the_resource", cross_region),
         trial("journeys::both_password_findings_keep_every_other_field", both_passwords),
+        trial("journeys::an_image_is_never_overwritten", one_image),
         trial("journeys::no_secret_and_no_whole_event_is_logged", quiet_logs),
     ]
 }
@@ -314,6 +316,19 @@ async fn both_passwords() {
     let after = staged.observe(&place).await;
     let rest = json!({"length": 14, "symbols": true, "numbers": false, "upper": false, "lower": false, "change": true, "age": 90, "reuse": 24, "hard": false});
     assert_eq!(after, rest);
+}
+
+async fn one_image() {
+    let owner = AUTO.local().ready().admin.clone();
+    let vault = S3Vault::new(AUTO.admin(), AUTO.local().output("VaultBucket"), owner);
+    let run = SystemClock.new_run();
+    let name = vault.save(run, b"what was").await.unwrap();
+    assert_eq!(vault.save(run, b"what was").await.unwrap(), name, "a retry of the same is fine");
+    assert!(vault.save(run, b"something else").await.is_err());
+    assert_eq!(vault.load(run).await.unwrap(), (name, b"what was".to_vec()));
+    let stranger = AccountId::try_from("999988887777").unwrap();
+    let elsewhere = S3Vault::new(AUTO.admin(), AUTO.local().output("VaultBucket"), stranger);
+    assert!(elsewhere.save(SystemClock.new_run(), b"x").await.is_err(), "a bucket of somebody else is not used");
 }
 
 async fn quiet_logs() {

@@ -157,7 +157,7 @@ impl Outcome {
             }
             Self::Held { why } => format!("held: {why}"),
             Self::NeedsApproval { why, changes } => {
-                format!("needs approval ({why}); select the finding and choose Redress: remediate to change: {}", changes.join("; "))
+                format!("needs approval ({why}); select the finding and choose Redress remediate to change: {}", changes.join("; "))
             }
             Self::NeedsPerson { steps } => format!("needs a person: {steps}"),
             Self::InProgress { why } => format!("in progress: {why}"),

@@ -6,7 +6,7 @@ use super::Situation;
 
 pub(super) fn guard(situation: &Situation<'_>) -> Option<Outcome> {
     let at = situation.undone.filter(|_| situation.intent == Intent::Automatic)?;
-    Some(Outcome::Held { why: format!("a person undid this change at {at}; choose Redress: remediate to make it again") })
+    Some(Outcome::Held { why: format!("a person undid this change at {at}; choose Redress remediate to make it again") })
 }
 
 #[cfg(test)]
