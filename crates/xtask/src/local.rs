@@ -16,7 +16,7 @@ pub(crate) fn stay_up(modes: &str) -> io::Result<()> {
     }
     println!("a 12-digit account id as access key, with any secret, is the root of that account:");
     println!(
-        "  AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} AWS_ACCESS_KEY_ID={admin} AWS_SECRET_ACCESS_KEY=x aws securityhub get-findings"
+        "  AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={region} AWS_ACCESS_KEY_ID={admin} AWS_SECRET_ACCESS_KEY=x aws securityhub get-findings"
     );
     println!("stop it with Ctrl-C");
     // Ctrl-C ends the local AWS too, which is in the same group of processes. Without a terminal it runs until it is killed.
