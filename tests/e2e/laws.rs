@@ -1,4 +1,5 @@
 //! The laws of every setting, on the local AWS: what was got can be put, putting it changes nothing, and there and back is the original.
+//! They stand here and not beside the settings because they need the deployed local AWS, and go through the entries as the engine does.
 
 use libtest_mimic::Trial;
 use redress_aws::{Account, Gate};
