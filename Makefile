@@ -1,10 +1,11 @@
-# Everything that a fresh machine needs is installed below, pinned, into .venv and .tools. Only cargo, python3 and make are asked for.
+# What the tests need is installed below, pinned, into .venv and .tools. Asked for are cargo, a C compiler, python3 with venv, bash and make.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 export RUST_BACKTRACE := 0
+export CARGO_TARGET_DIR := $(CURDIR)/target
 
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 CARGO ?= cargo
 MODE ?= plan
 BINARIES := --workspace --bins

@@ -21,7 +21,6 @@ fn ours() -> Vec<Call> {
     calls.filter(|call| ["RedressMemberRole", "RemediatorRole", "RouterRole"].iter().any(|role| call.principal.contains(role))).collect()
 }
 
-/// Tests that deny on purpose do so by an account without a role, or a suspended one: there only the entrance is closed.
 async fn functions_roles_used() {
     let template = std::fs::read_to_string(redress_testkit::top().join("infra/template.yaml")).unwrap();
     let (_, roles) = template.split_once("  RouterRole:\n").unwrap();
@@ -46,6 +45,7 @@ const POLLED: &[(&str, &str)] = &[
     ("sqs:ReceiveMessage", "the event source mapping polls"),
 ];
 
+/// Tests that deny on purpose do so by an account without a role, or a suspended one: there only the entrance is closed.
 async fn nothing_denied() {
     let denied: Vec<_> = ours().into_iter().filter(|call| !call.allowed && call.action != "sts:AssumeRole").collect();
     assert!(denied.is_empty(), "{denied:#?}");

@@ -1,7 +1,7 @@
 //! End-to-end tests: the real binaries, deployed from the real template, on a local AWS that enforces IAM.
 //!
-//! Every control of the catalog gets its rows here without a line of its own. The last trial looks back at all calls of all others: nothing
-//! was denied, and whatever the roles grant was used.
+//! Every control of the catalog gets its rows here without a line of its own. The last trials look back at all calls of all others: nothing
+//! was denied that should not be, and whatever the roles grant was used, but for what is excused with a reason.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests have a clock of their own, and stage with the SDKs directly")]
 

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{ControlId, Intent, Mode, Outcome, Resource, RunId, job::FindingKey};
 
-/// A SHA-256 sum in lower-case hexadecimal: the name of what it is the sum of.
+/// A SHA-256 sum in lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
@@ -59,7 +59,7 @@ pub struct Record {
     pub findings: Vec<FindingKey>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The saved image of before and after, where something was to be changed.
+    /// The saved image of before and after, where a change went through; else the vault may still hold one under this run.
     pub image: Option<ImageName>,
     /// The value that was left behind, as read at verification: an undo goes on only where the live value is still this.
     pub left: Option<serde_json::Value>,

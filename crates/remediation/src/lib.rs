@@ -8,9 +8,9 @@
 //! saved is literally what is put back. The way of a change is a sentence whose order is the only one that compiles:
 //! [`Plan::clear`] -> [`Cleared::save`] -> [`Saved::apply`] -> [`Applied::verify`].
 //!
-//! Two things differ from the plainest form of that idea. Controls that look at the same setting of the same resource are folded into one
-//! run, so that a setting which can only be replaced as a whole is written once. And the traits of ledger, vault, hub and post live in
-//! `redress-aws`, because arrows between crates point down.
+//! Neighbouring jobs of one batch that look at the same setting of the same resource, with the same class, intent and mode, share one run, so
+//! that a setting which can only be replaced as a whole is written once. The traits of ledger, vault, hub and post live in `redress-aws`,
+//! because arrows between crates point down.
 
 mod action;
 mod control;

@@ -1,6 +1,6 @@
 //! Every power of Redress: the settings of AWS services that can be read and written back, one file per service.
 //!
-//! This is the only crate with service SDKs, and settings are the only code that may change an account: to review what Redress can do, read
+//! This is the only crate of the functions with the SDKs of the services that are changed, and settings are the only code that may change an account: to review what Redress can do, read
 //! the `READS` and `WRITES` here. A setting has no opinion about what its value should be; controls have.
 
 #[cfg(feature = "cloudtrail")]

@@ -1,6 +1,6 @@
 //! What tests share: the local AWS, the shelf of events, staged violations and their independent observation, and the rim held in memory.
 //!
-//! A dev-dependency only. Staging and observing use the SDKs directly and never the settings: what a setting does is judged by other code.
+//! No function links it. Staging and observing use the SDKs directly and never the settings: what a setting does is judged by other code.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 #![expect(clippy::disallowed_methods, reason = "tests have a clock of their own, and stage with the SDKs directly")]
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]

@@ -1,10 +1,10 @@
 //! The suite on a local AWS that stays up until it is interrupted.
 
-use std::io::{self, Read};
+use std::io;
 
 use redress_testkit::local::{LocalAws, Options, Ready};
 
-/// Starts it, says where it is, and waits for the end of standard input or an interrupt.
+/// Starts it, says where it is, and stays until it is interrupted or killed.
 pub(crate) fn stay_up(modes: &str) -> io::Result<()> {
     let local = LocalAws::start(&Options::new().modes(modes)).map_err(io::Error::other)?;
     let Ready { endpoint, admin, members, region, .. } = local.ready();
@@ -19,9 +19,7 @@ pub(crate) fn stay_up(modes: &str) -> io::Result<()> {
         "  AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={region} AWS_ACCESS_KEY_ID={admin} AWS_SECRET_ACCESS_KEY=x aws securityhub get-findings"
     );
     println!("stop it with Ctrl-C");
-    // Ctrl-C ends the local AWS too, which is in the same group of processes. Without a terminal it runs until it is killed.
-    let mut rest = Vec::new();
-    io::stdin().read_to_end(&mut rest)?;
+    // The local AWS ends with this process: their pipe closes.
     loop {
         std::thread::park();
     }

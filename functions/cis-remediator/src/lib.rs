@@ -1,7 +1,7 @@
 //! cis-remediator: from jobs to outcomes.
 //!
 //! Reads jobs from the FIFO queue, a lane per resource. Lanes are worked on side by side, the jobs of a lane in their order; neighbours that
-//! look at the same setting share one run. Everything else is the engine's.
+//! look at the same setting, wanted in the same way, share one run. Everything else is the engine's.
 
 mod lanes;
 

@@ -1,5 +1,5 @@
-//! Delicate or irreversible changes need a person who was told what they are consenting to: a request counts as approval only after the same
-//! question, about the same value, was put on the finding.
+//! Delicate or irreversible changes need a person who was told what they are consenting to: a request counts as approval only where it is
+//! another event than the one that led to the question, later than the question was on the finding, and about the same value.
 
 use redress_model::{Intent, Outcome};
 
