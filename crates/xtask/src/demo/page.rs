@@ -10,7 +10,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 76rem; m
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 p.lead { color: #57606a; margin-top: 0; }
 table { border-collapse: collapse; width: 100%; } td { overflow-wrap: anywhere; } td.w { min-width: 6.5rem; } th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #d0d7de; }
-th { color: #57606a; font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
+th { color: #57606a; font-weight: 600; } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f6f8fa; padding: .7rem; overflow-x: auto; border-radius: 6px; white-space: pre-wrap; }
 .ok { color: #116329; font-weight: 600; } .bad { color: #b42318; font-weight: 600; }
 details { border-bottom: 1px solid #d0d7de; padding: .5rem 0; } summary { cursor: pointer; }
@@ -53,10 +53,10 @@ fn summary(evidence: &Evidence) -> Markup {
                         td.w { strong { (row.control) } br; (row.title) }
                         td { code { (row.resource) } }
                         td { (row.changes) }
-                        td.w class=(mark(row)) { (row.outcome) }
+                        td class={ "w " (mark(row)) } { (row.outcome) }
                         td.w { (row.workflow) }
                         td.n { (row.milliseconds) }
-                        td.w class=(mark(row)) { (row.proof) }
+                        td class={ "w " (mark(row)) } { (row.proof) }
                         @if let Some(verdicts) = &evidence.verdicts { td { @if row.outcome != "undone" { (verdicts.of_control(row.control)) } } }
                     }
                 }
