@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use redress_aws::{Clock, S3Vault, SystemClock, Vault};
-use redress_e2e::{Seen, World};
+use redress_e2e::Seen;
 use redress_model::Region;
 use redress_testkit::{
     events::{event, finding, unique},
@@ -42,10 +42,10 @@ fn case(control: &str) -> Case {
 
 /// A violation of a control in an account of its own: where it is, what it is, its finding.
 async fn bad(control: &str) -> (Place<'static>, Staged, Json) {
-    staged(&AUTO, AUTO.place().await, control).await
+    staged(AUTO.place().await, control).await
 }
 
-async fn staged(_world: &World, place: Place<'static>, control: &str) -> (Place<'static>, Staged, Json) {
+async fn staged(place: Place<'static>, control: &str) -> (Place<'static>, Staged, Json) {
     let staged = case(control).stage(&place).await;
     let finding = finding(control, &staged);
     (place, staged, finding)
@@ -158,9 +158,9 @@ async fn spoofed() {
 
 async fn closed_accounts() {
     let (_, _, good) = bad("S3.8").await;
-    let roleless = staged(&AUTO, AUTO.place_with(json!({"role": false})).await, "S3.8").await.2;
+    let roleless = staged(AUTO.place_with(json!({"role": false})).await, "S3.8").await.2;
     let place = AUTO.place().await;
-    let suspended = staged(&AUTO, place, "S3.8").await;
+    let suspended = staged(place, "S3.8").await;
     AUTO.local().add_account(&suspended.1.account, &json!({"state": "SUSPENDED"}));
     for finding in [&roleless, &suspended.2, &good] {
         AUTO.import(finding).await;
@@ -296,7 +296,7 @@ async fn drifted() {
 async fn cross_region() {
     let home = AUTO.place().await;
     let place = Place::new(AUTO.local(), home.account.clone(), Region::try_from("eu-west-1").unwrap()).await;
-    let (place, staged, finding) = staged(&AUTO, place, "KMS.4").await;
+    let (place, staged, finding) = staged(place, "KMS.4").await;
     // The home region emits the linked regions' findings too.
     AUTO.local().send_event(&imported(&[&finding]));
     eventually("the key is rotated", async || (staged.observe(&place).await == json!(true)).then_some(())).await;
