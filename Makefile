@@ -53,7 +53,7 @@ build:
 	$(CARGO) build $(BINARIES)
 
 build-release:
-	$(CARGO) build --release --package finding-router --package cis-remediator
+	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper --package redress-cli
 
 venvs: .venv/front/.stamp .venv/moto/.stamp
 

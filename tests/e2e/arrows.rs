@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["redress-remediation", "redress-lambda"],
     &["redress-settings"],
     &["redress-controls"],
-    &["redress-testkit", "finding-router", "cis-remediator"],
+    &["redress-testkit", "finding-router", "cis-remediator", "finding-sweeper", "redress-cli"],
     &["redress-e2e"],
     &["xtask"],
 ];
@@ -61,8 +61,17 @@ fn point_down_only() {
 }
 
 /// Services that settings change. S3 is among them, and also where the vault is.
-const CHANGED: &[&str] =
-    &["aws-sdk-cloudtrail", "aws-sdk-cloudwatch", "aws-sdk-ec2", "aws-sdk-iam", "aws-sdk-kms", "aws-sdk-rds", "aws-sdk-s3control"];
+const CHANGED: &[&str] = &[
+    "aws-sdk-cloudtrail",
+    "aws-sdk-cloudwatch",
+    "aws-sdk-config",
+    "aws-sdk-ec2",
+    "aws-sdk-iam",
+    "aws-sdk-kms",
+    "aws-sdk-rds",
+    "aws-sdk-resourcegroupstagging",
+    "aws-sdk-s3control",
+];
 
 fn only_settings_link_services() {
     for (name, needs) in graph().iter().filter(|(name, _)| !["redress-settings", "redress-testkit", "redress-e2e"].contains(&name.as_str()))

@@ -5,6 +5,7 @@ use redress_controls::find;
 use redress_e2e::{Seen, World};
 use redress_model::Class;
 use redress_remediation::Entry;
+use redress_settings::surroundings::READS as AROUND;
 use redress_testkit::{
     events::finding,
     stage::{Case, Place, Staged, cases},
@@ -126,7 +127,7 @@ async fn undo(case: Case) {
 
 /// Only what the entry declares was called in the member account.
 fn only(world: &World, bad: &Bad, writes: &[redress_remediation::Action]) {
-    let declared: Vec<_> = bad.entry.reads.iter().chain(writes).map(|action| action.name).collect();
+    let declared: Vec<_> = bad.entry.reads.iter().chain(AROUND).chain(writes).map(|action| action.name).collect();
     for action in world.actions_in(&bad.staged) {
         assert!(declared.contains(&action.as_str()) || action == "sts:AssumeRole", "{action} was called and not declared");
     }

@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use redress_controls::CATALOG;
 use redress_testkit::local::Call;
 
-use crate::{AUTO, SHIPPED, trial};
+use crate::{trial, worlds};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -17,8 +17,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn ours() -> Vec<Call> {
-    let calls = [&SHIPPED, &AUTO].into_iter().flat_map(|world| world.local().calls());
-    calls.filter(|call| ["RedressMemberRole", "RemediatorRole", "RouterRole"].iter().any(|role| call.principal.contains(role))).collect()
+    let calls = worlds().flat_map(|world| world.local().calls());
+    calls
+        .filter(|call| {
+            ["RedressMemberRole", "RemediatorRole", "RouterRole", "SweeperRole"].iter().any(|role| call.principal.contains(role))
+        })
+        .collect()
 }
 
 async fn functions_roles_used() {

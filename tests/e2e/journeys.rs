@@ -36,7 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn case(control: &str) -> Case {
+pub(crate) fn case(control: &str) -> Case {
     cases().into_iter().find(|case| case.control == control).unwrap()
 }
 
@@ -45,14 +45,14 @@ async fn bad(control: &str) -> (Place<'static>, Staged, Json) {
     staged(AUTO.place().await, control).await
 }
 
-async fn staged(place: Place<'static>, control: &str) -> (Place<'static>, Staged, Json) {
+pub(crate) async fn staged(place: Place<'static>, control: &str) -> (Place<'static>, Staged, Json) {
     let staged = case(control).stage(&place).await;
     let finding = finding(control, &staged);
     (place, staged, finding)
 }
 
 /// An "imported" event with these findings, as EventBridge would deliver it.
-fn imported(findings: &[&Json]) -> Json {
+pub(crate) fn imported(findings: &[&Json]) -> Json {
     let mut event = event("securityhub/S3.5.json");
     event["id"] = json!(format!("journey-{}", unique()));
     event["detail"]["findings"] = json!(findings);
@@ -67,7 +67,7 @@ async fn settled() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
 }
 
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..1200 {
         if let Some(seen) = look().await {
             return seen;
@@ -273,7 +273,7 @@ async fn website() {
     notified["Workflow"]["Status"] = json!("NOTIFIED");
     // Events carry whole seconds; an answer within the second of the question would count as earlier.
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    AUTO.choose("RedressRemediate", &notified);
+    AUTO.choose("RedressApprove", &notified);
     let done: Seen = AUTO.answer(&finding, Some(&asked)).await;
     assert_eq!((done.outcome.as_str(), done.workflow.as_str()), ("remediated", "RESOLVED"), "{}", done.note);
 }

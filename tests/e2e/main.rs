@@ -6,10 +6,13 @@
 #![allow(clippy::disallowed_methods, reason = "tests have a clock of their own, and stage with the SDKs directly")]
 
 mod arrows;
+mod command;
 mod conformance;
 mod grants;
+mod guardrails;
 mod journeys;
 mod laws;
+mod sources;
 
 use std::{future::Future, ops::Deref, process::ExitCode, sync::OnceLock};
 
@@ -20,7 +23,21 @@ use redress_testkit::local::Options;
 /// The suite as it is shipped: every control in mode `plan`.
 static SHIPPED: Deployed = Deployed { world: OnceLock::new(), options: Options::new };
 /// The suite with everything switched on.
-static AUTO: Deployed = Deployed { world: OnceLock::new(), options: || Options::new().modes("auto") };
+static AUTO: Deployed =
+    Deployed { world: OnceLock::new(), options: || Options::new().modes("auto").with("Sources", "security-hub,prowler,config") };
+/// The suite with everything switched on, under a policy to which tests add rules about their own accounts.
+static GUARDED: Deployed = Deployed { world: OnceLock::new(), options: guarded };
+/// The same, for what concerns a whole deployment: its tests take turns.
+static ALONE: Deployed = Deployed { world: OnceLock::new(), options: guarded };
+
+fn guarded() -> Options {
+    Options::new().modes("auto").with("PolicyKey", "policy.yaml").with("DigestMinutes", "1")
+}
+
+/// Every deployment that was started.
+fn worlds() -> impl Iterator<Item = &'static World> {
+    [&SHIPPED, &AUTO, &GUARDED, &ALONE].into_iter().filter_map(|deployed| deployed.world.get())
+}
 
 /// A deployment that starts with the first test that needs it.
 struct Deployed {
@@ -53,6 +70,9 @@ fn main() -> ExitCode {
     let is_whole_run = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let mut trials = conformance::trials();
     trials.extend(journeys::trials());
+    trials.extend(guardrails::trials());
+    trials.extend(sources::trials());
+    trials.extend(command::trials());
     trials.extend(laws::trials());
     trials.extend(arrows::trials());
     let first = libtest_mimic::run(&arguments, trials);
@@ -61,10 +81,6 @@ fn main() -> ExitCode {
         arguments.filter = Some("grants".into());
         failed |= libtest_mimic::run(&arguments, grants::trials()).has_failed();
     }
-    for deployed in [&SHIPPED, &AUTO] {
-        if let Some(world) = deployed.world.get() {
-            world.local().stop();
-        }
-    }
+    worlds().for_each(|world| world.local().stop());
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

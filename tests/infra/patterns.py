@@ -1,6 +1,7 @@
 """Which rules an event reaches, by EventBridge's matching."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,9 +15,14 @@ EVENTS = ROOT / "events"
 REACHES = {
     "securityhub": {"ImportedFindingsRule"},
     "securityhub-standards": {"ImportedFindingsRule"},
+    "securityhub-v2": {"ImportedFindingsV2Rule"},
+    "prowler": {"ImportedFindingsRule"},
+    "config": {"ConfigComplianceRule"},
     "custom-action": {"RequestedActionsRule"},
     "ignored": set(),
 }
+# Findings without an event around them, so that no rule ever sees them as they are.
+BARE = {"legacy"}
 
 
 def matches(pattern: Template, event: Template) -> bool:
@@ -29,8 +35,15 @@ def matches(pattern: Template, event: Template) -> bool:
     return answer["Result"]
 
 
+def patterns(stack: Stack) -> Iterator[tuple[str, Template]]:
+    """The rules that wait for events; others wait for a time."""
+    for name, rule in stack.of_type("AWS::Events::Rule"):
+        if "EventPattern" in rule:
+            yield name, rule["EventPattern"]
+
+
 def reached(stack: Stack, event: Template) -> set[str]:
-    return {name for name, rule in stack.of_type("AWS::Events::Rule") if matches(rule["EventPattern"], event)}
+    return {name for name, pattern in patterns(stack) if matches(pattern, event)}
 
 
 @cache

@@ -75,6 +75,19 @@ def statements(stack: Stack, *kinds: Kind) -> Iterator[Statement]:
                 yield Statement(owner, kind, body)
 
 
+def granted_to(stack: Stack, role: str | None) -> Iterator[Statement]:
+    """What the role is allowed or denied, by its own policies and by those that are put on it."""
+    attached = {
+        name
+        for type_ in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy")
+        for name, policy in stack.of_type(type_)
+        if role in policy.get("Roles", [])
+    }
+    for statement in statements(stack, "identity"):
+        if statement.owner == role or statement.owner in attached:
+            yield statement
+
+
 def complaints(document: Template) -> list[str]:
     """What parliament says of an identity policy: unknown actions, resources and conditions that do not fit, ..."""
     findings = parliament.analyze_policy_string(json.dumps(document)).findings

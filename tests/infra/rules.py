@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 
 import patterns
-from policies import as_list, documents, statements
-from stack import ACCOUNT, PARAMETERS, Stack, arn_of
+from policies import as_list, documents, granted_to, statements
+from stack import ACCOUNT, PARAMETERS, PSEUDO_PARAMETERS, REGION, Stack, arn_of
 
 Rule = Callable[[Stack], Iterator[str]]
 
@@ -16,6 +16,7 @@ TWO_WEEKS = 14 * 24 * 3600
 EVERY_RESOURCE = {
     "RouterRole.Trace": "X-Ray has no resources to name",
     "RemediatorRole.Trace": "X-Ray has no resources to name",
+    "SweeperRole.Trace": "X-Ray has no resources to name",
     "Key.AccountDecidesByIam": "in a key policy it means this key",
     "Key.EventsSendToQueues": "in a key policy it means this key",
     "Key.AlarmsPublish": "in a key policy it means this key",
@@ -52,7 +53,36 @@ NEVER_IN_MEMBER_ACCOUNTS = {
     "sts:AssumeRole",
 }
 ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess", "PowerUserAccess")
-METRICS = {"Outcomes", "SuspiciousFindings"}
+METRICS = {"BrokenPolicy", "FalseSuccesses", "Outcomes", "StoppedByKillSwitch", "SuspiciousFindings"}
+# What has a name of its own, by its type; it is named after the stack, so that two stacks do not meet.
+NAMED = {"AWS::Events::EventBus": "Name", "AWS::SQS::Queue": "QueueName", "AWS::SSM::Parameter": "Name"}
+# What there is once in an account and region, and why.
+ONCE = {
+    "PlanAction": "people choose it by its id",
+    "RemediateAction": "people choose it by its id",
+    "ApproveAction": "people choose it by its id",
+    "ExemptAction": "people choose it by its id",
+    "UndoAction": "people choose it by its id",
+    "Deployment": "the operator's command starts there, knowing nothing yet",
+}
+# What the operator's command reads in the parameter `Deployment`; those marked may be empty.
+DEPLOYMENT = {
+    "stack": True,
+    "ledger_table": True,
+    "vault_bucket": True,
+    "jobs_queue_url": True,
+    "sweep_queue_url": True,
+    "policy_bucket": True,
+    "policy_key": False,
+    "kill_switch": True,
+    "topic_arn": True,
+    "bus": True,
+    "member_role_name": True,
+    "remediator_role_arn": True,
+    "webhook_parameter": False,
+    "modes": True,
+    "sources": True,
+}
 
 
 # ------------------------------------------------------------------ delivery
@@ -91,14 +121,16 @@ def dead_letters_are_kept_for_two_weeks(stack: Stack) -> Iterator[str]:
 
 
 def dead_letters_raise_an_alarm(stack: Stack) -> Iterator[str]:
-    watched = {
-        dimension["Value"]
-        for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
-        for dimension in alarm["Dimensions"]
-    }
+    watched = _watched(stack, "ApproximateNumberOfMessagesVisible")
     for name in sorted(_dead_letter_queues(stack) - watched):
         yield f"{name} fills in silence"
+
+
+def messages_that_wait_raise_an_alarm(stack: Stack) -> Iterator[str]:
+    watched = _watched(stack, "ApproximateAgeOfOldestMessage")
+    for source, _ in _consumers(stack):
+        if source not in watched:
+            yield f"{source} waits in silence"
 
 
 def visibility_is_at_least_six_times_the_timeout(stack: Stack) -> Iterator[str]:
@@ -141,8 +173,8 @@ def every_event_reaches_its_rule_and_no_other(stack: Stack) -> Iterator[str]:
 
 def patterns_leave_room(stack: Stack) -> Iterator[str]:
     """2048 characters, which every console and quota takes."""
-    for rule, properties in stack.of_type("AWS::Events::Rule"):
-        if (size := len(json.dumps(properties["EventPattern"]))) > 2048:
+    for rule, pattern in patterns.patterns(stack):
+        if (size := len(json.dumps(pattern))) > 2048:
             yield f"the pattern of {rule} has {size} characters"
 
 
@@ -193,15 +225,15 @@ def buckets_are_private_and_versioned(stack: Stack) -> Iterator[str]:
 
 
 def two_stacks_fit_into_one_account(stack: Stack) -> Iterator[str]:
-    names = ("AlarmName", "BucketName", "FunctionName", "LogGroupName", "Name", "RoleName", "TableName", "TopicName")
+    names = {"AlarmName", "BucketName", "FunctionName", "LogGroupName", "Name", "RoleName", "TableName", "TopicName"}
     for name, resource in stack.resources.items():
-        if resource["Type"] == "AWS::SecurityHub::ActionTarget":
+        if name in ONCE or resource["Type"] == "AWS::Lambda::EventSourceMapping":
             continue
         properties = resource.get("Properties", {})
-        if resource["Type"] != "AWS::Lambda::EventSourceMapping":
-            for key in set(names) & set(properties):
-                yield f"{name} has a {key} of its own"
-        if not properties.get("QueueName", "redress-").startswith("redress-"):
+        named = NAMED.get(resource["Type"])
+        for key in names - {named} & set(properties):
+            yield f"{name} has a {key} of its own"
+        if named in properties and PSEUDO_PARAMETERS["AWS::StackName"] not in properties[named]:
             yield f"{name} is not named after its stack"
 
 
@@ -289,6 +321,64 @@ def nothing_is_read_or_sent_without_tls(stack: Stack) -> Iterator[str]:
                 yield f"{name} can be used without TLS"
 
 
+# ------------------------------------------------------------------ decisions
+
+
+def the_kill_switch_is_shipped_off(stack: Stack) -> Iterator[str]:
+    """In YAML, a bare off is false, which would be the text "false": on."""
+    if (value := stack.resources["KillSwitch"]["Properties"]["Value"]) != "off":
+        yield f"the kill switch is shipped as {value!r}"
+
+
+def functions_read_what_decides_over_them(stack: Stack) -> Iterator[str]:
+    """The policy, the kill switch and the webhook: each that the environment names, and by its name."""
+    for function, properties in stack.of_type("AWS::Lambda::Function"):
+        variables = properties["Environment"]["Variables"]
+        role = stack.named_by(properties["Role"], "AWS::IAM::Role")
+        for variable, action, arn in (
+            ("REDRESS_POLICY_BUCKET", "s3:GetObject", "arn:aws:s3:::{}/*"),
+            ("REDRESS_KILL_SWITCH", "ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{{}}"),
+            ("REDRESS_WEBHOOK_PARAMETER", "ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{{}}"),
+        ):
+            if variable in variables:
+                wanted = arn.format(variables[variable])
+                if not any(s.allows and action in s.actions and wanted in s.resources for s in granted_to(stack, role)):
+                    yield f"{function} is told of {wanted} and may not read it"
+
+
+def nobody_writes_what_decides_over_the_functions(stack: Stack) -> Iterator[str]:
+    buckets = {arn_of("AWS::S3::Bucket", "PolicyBucket")}
+    for statement in statements(stack, "identity"):
+        if not statement.allows:
+            continue
+        for action in statement.actions:
+            service = action.partition(":")[0]
+            if service == "ssm" and action != "ssm:GetParameter":
+                yield f"{statement.name} allows {action}"
+            if service == "ssm" and any("*" in resource for resource in statement.resources):
+                yield f"{statement.name} reads more than one parameter"
+            if service == "s3" and action != "s3:GetObject":
+                for resource in statement.resources:
+                    if resource.partition("/")[0] in buckets or "*" in resource.partition("/")[0]:
+                        yield f"{statement.name} allows {action} on {resource}"
+
+
+def the_command_learns_of_the_deployment_and_of_no_secret(stack: Stack) -> Iterator[str]:
+    text = stack.resources["Deployment"]["Properties"]["Value"]
+    for name, parameter in stack.parameters.items():
+        if parameter.get("NoEcho") and _parameter(stack, name) in text:
+            yield f"{name} is told to whoever reads the parameter"
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        yield f"not JSON: {error}"
+        return
+    if told.keys() != DEPLOYMENT.keys():
+        yield f"{sorted(told.keys() ^ DEPLOYMENT.keys())} is told or is not, against what the command reads"
+    for key in (key for key, value in told.items() if DEPLOYMENT.get(key) and not value):
+        yield f"{key} is empty"
+
+
 # ----------------------------------------------------------------- operation
 
 
@@ -320,16 +410,12 @@ def every_alarm_tells_somebody(stack: Stack) -> Iterator[str]:
             yield f"{name} tells nobody"
 
 
-def every_function_has_an_alarm_on_errors(stack: Stack) -> Iterator[str]:
-    watched = {
-        dimension["Value"]
-        for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")
-        if alarm["MetricName"] == "Errors"
-        for dimension in alarm["Dimensions"]
-    }
-    for name, _ in stack.of_type("AWS::Lambda::Function"):
-        if name not in watched:
-            yield f"{name} fails in silence"
+def every_function_has_alarms_on_errors_and_throttles(stack: Stack) -> Iterator[str]:
+    for metric in ("Errors", "Throttles"):
+        watched = _watched(stack, metric)
+        for name, _ in stack.of_type("AWS::Lambda::Function"):
+            if name not in watched:
+                yield f"nobody hears of the {metric} of {name}"
 
 
 def alarms_of_our_own_metrics_name_one_that_exists(stack: Stack) -> Iterator[str]:
@@ -391,6 +477,7 @@ SUITE_RULES: tuple[Rule, ...] = (
     every_rule_target_has_dead_letters_and_retries,
     dead_letters_are_kept_for_two_weeks,
     dead_letters_raise_an_alarm,
+    messages_that_wait_raise_an_alarm,
     visibility_is_at_least_six_times_the_timeout,
     consumers_report_the_messages_that_failed,
     consumers_stay_within_their_reserved_concurrency,
@@ -411,10 +498,14 @@ SUITE_RULES: tuple[Rule, ...] = (
     only_the_rules_of_the_stack_send_to_a_queue,
     services_in_key_and_topic_policies_act_for_this_account,
     nothing_is_read_or_sent_without_tls,
+    the_kill_switch_is_shipped_off,
+    functions_read_what_decides_over_them,
+    nobody_writes_what_decides_over_the_functions,
+    the_command_learns_of_the_deployment_and_of_no_secret,
     functions_are_traced_and_bounded,
     logs_are_kept_for_a_while_and_not_for_ever,
     every_alarm_tells_somebody,
-    every_function_has_an_alarm_on_errors,
+    every_function_has_alarms_on_errors_and_throttles,
     alarms_of_our_own_metrics_name_one_that_exists,
 )
 # Not `allows_every_resource_only_with_a_reason`: which bucket or group will have a finding is not known beforehand.
@@ -431,6 +522,16 @@ MEMBER_ROLE_RULES: tuple[Rule, ...] = (
 
 def _parameter(stack: Stack, name: str) -> str | None:
     return PARAMETERS.get(name, stack.parameters.get(name, {}).get("Default"))
+
+
+def _watched(stack: Stack, metric: str) -> set[str]:
+    """What has an alarm on the metric."""
+    return {
+        dimension["Value"]
+        for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")
+        if alarm["MetricName"] == metric
+        for dimension in alarm["Dimensions"]
+    }
 
 
 def _dead_letter_queues(stack: Stack) -> set[str]:

@@ -1,7 +1,7 @@
 """A template as CloudFormation sees it: transformed, with every intrinsic function answered.
 
 Physical names are the logical ids, so that a check reads `...:FindingsQueue` where an account would have
-a generated name. Conditional resources are kept.
+a generated name. SSM parameters go by their own names, since that is how they are read. Conditional resources are kept.
 """
 
 import copy
@@ -29,17 +29,20 @@ PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
-    "AWS::StackName": "redress",
+    # Not the name of the suite: what is written out instead of `${AWS::StackName}` shall show.
+    "AWS::StackName": "example-stack",
     "AWS::URLSuffix": "amazonaws.com",
 }
-# For the parameters without a default.
+# For the parameters without a default, and those whose default leaves something out.
 PARAMETERS = {
     "ExternalId": "example-external-id",
     "OrganizationId": "o-a1b2c3d4e5",
     "RemediatorRoleArn": f"arn:aws:iam::{ACCOUNT}:role/RemediatorRole",
+    "WebhookParameter": "/example/webhook",
 }
 ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
     "AWS::Events::Rule": "events:{region}:{account}:rule/{name}",
     "AWS::IAM::ManagedPolicy": "iam::{account}:policy/{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
@@ -140,6 +143,8 @@ class _Resolver:
         type_ = self.template["Resources"][name]["Type"]
         if type_ == "AWS::SQS::Queue":
             return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+        if type_ == "AWS::SSM::Parameter":
+            return self.resolve(self.template["Resources"][name]["Properties"]["Name"])
         return self.attribute(name, "Arn") if type_ in REFERRED_BY_ARN else name
 
     def attribute(self, name: str, attribute: str) -> str:

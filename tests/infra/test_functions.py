@@ -7,7 +7,11 @@ import pytest
 from stack import ROOT, SUITE, Stack, read
 
 # The functions by logical id, with the binary that `sam build` puts into each.
-BINARIES = {"FindingRouter": "finding-router", "CisRemediator": "cis-remediator"}
+BINARIES = {
+    "FindingRouter": "finding-router",
+    "CisRemediator": "cis-remediator",
+    "FindingSweeper": "finding-sweeper",
+}
 
 FUNCTIONS = pytest.mark.parametrize(("function", "binary"), BINARIES.items(), ids=BINARIES.values())
 

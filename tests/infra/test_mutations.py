@@ -22,6 +22,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.every_rule_target_has_dead_letters_and_retries: [
         ("ImportedFindingsRule.Targets.0.DeadLetterConfig", DROP),
         ("RequestedActionsRule.Targets.0.RetryPolicy", DROP),
+        ("SweepRule.Targets.0.DeadLetterConfig", DROP),
     ],
     rules.dead_letters_are_kept_for_two_weeks: [
         ("UndeliveredEvents.MessageRetentionPeriod", DROP),
@@ -29,8 +30,12 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.dead_letters_raise_an_alarm: [
         ("JobsDeadLettersAlarm.Dimensions.0.Value", "Elsewhere"),
     ],
+    rules.messages_that_wait_raise_an_alarm: [
+        ("SweepAgeAlarm.Dimensions.0.Value", "Elsewhere"),
+    ],
     rules.visibility_is_at_least_six_times_the_timeout: [
         ("CisRemediator.Timeout", 300),
+        ("SweepQueue.VisibilityTimeout", DROP),
     ],
     rules.consumers_report_the_messages_that_failed: [
         ("CisRemediator.Events.Jobs.Properties.FunctionResponseTypes", DROP),
@@ -47,10 +52,15 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("ImportedFindingsRule.EventPattern.detail.findings.Workflow", DROP),
         ("ImportedFindingsRule.EventPattern.detail.findings.RecordState", DROP),
         ("RequestedActionsRule.EventPattern.resources", DROP),
+        ("RequestedActionsRule.EventPattern.resources.3", DROP),
+        ("ImportedFindingsV2Rule.EventPattern.detail.findings.class_uid", [2004]),
+        ("ImportedFindingsV2Rule.EventPattern.detail.findings.compliance.status", ["FAILED"]),
+        ("ConfigComplianceRule.EventPattern.detail-type", ["Config Rule Compliance Change"]),
     ],
     rules.everything_stored_is_encrypted_with_the_key: [
         ("FindingsQueue.KmsMasterKeyId", "alias/aws/sqs"),
         ("Vault.BucketEncryption", DROP),
+        ("PolicyBucket.BucketEncryption", DROP),
         ("CisRemediatorLogs.KmsKeyId", DROP),
     ],
     rules.keys_rotate: [
@@ -61,12 +71,17 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     ],
     rules.buckets_are_private_and_versioned: [
         ("Vault.PublicAccessBlockConfiguration.BlockPublicPolicy", False),
+        ("PolicyBucket.VersioningConfiguration", DROP),
     ],
     rules.two_stacks_fit_into_one_account: [
         ("Ledger.TableName", "redress-ledger"),
+        ("JobsQueue.QueueName", "redress-jobs.fifo"),
+        ("KillSwitch.Name", "/redress/kill-switch"),
+        ("Outcomes.Name", "redress-outcomes"),
     ],
     rules.allows_every_resource_only_with_a_reason: [
         (f"RemediatorRole.{STATEMENT}.5.Resource", "*"),
+        (f"RemediatorRole.{STATEMENT}.6.Resource", "*"),
     ],
     rules.allows_no_wildcard_actions: [
         (f"RemediatorRole.{STATEMENT}.1.Action", ["dynamodb:*"]),
@@ -86,12 +101,38 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("FindingsQueuePolicy.PolicyDocument.Statement.0.Condition.ArnEquals", {"aws:SourceArn": OTHER_RULE}),
         ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Principal", "*"),
         ("UndeliveredEventsPolicy.PolicyDocument.Statement.0", DROP),
+        ("FindingsQueuePolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.1", DROP),
+        ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.4", DROP),
+        ("SweepQueuePolicy.PolicyDocument.Statement.0.Condition", DROP),
     ],
     rules.services_in_key_and_topic_policies_act_for_this_account: [
         ("Key.KeyPolicy.Statement.2.Condition", DROP),
     ],
     rules.nothing_is_read_or_sent_without_tls: [
         ("VaultPolicy.PolicyDocument.Statement.0.Condition.Bool", {"aws:SecureTransport": "true"}),
+        ("PolicyBucketPolicy.PolicyDocument.Statement.0.Resource", DROP),
+    ],
+    rules.the_kill_switch_is_shipped_off: [
+        ("KillSwitch.Value", "on"),
+        ("KillSwitch.Value", False),
+    ],
+    rules.functions_read_what_decides_over_them: [
+        (f"RemediatorRole.{STATEMENT}.7.Resource", {"Fn::GetAtt": "PolicyBucket.Arn"}),
+        (f"RemediatorRole.{STATEMENT}.8.Resource", "arn:aws:ssm:us-east-1:111122223333:parameter/other"),
+        (f"SweeperRole.{STATEMENT}.5", DROP),
+        ("WebhookPolicy.Roles", [{"Ref": "RemediatorRole"}]),
+    ],
+    rules.nobody_writes_what_decides_over_the_functions: [
+        (f"RemediatorRole.{STATEMENT}.7.Action", ["s3:GetObject", "s3:PutObject"]),
+        (f"RemediatorRole.{STATEMENT}.8.Action", ["ssm:GetParameter", "ssm:PutParameter"]),
+        (f"RemediatorRole.{STATEMENT}.8.Resource", {"Fn::Sub": "arn:${AWS::Partition}:ssm:*:*:parameter/*"}),
+        (f"RemediatorRole.{STATEMENT}.2.Resource", "arn:aws:s3:::*/before/*"),
+        (f"SweeperRole.{STATEMENT}.5.Action", ["s3:GetObject", "s3:DeleteObject"]),
+    ],
+    rules.the_command_learns_of_the_deployment_and_of_no_secret: [
+        ("Deployment.Value", {"Fn::Sub": '{"stack": "${AWS::StackName}"}'}),
+        ("Deployment.Value", {"Fn::Sub": '{"stack": "${AWS::StackName}", "external_id": "${ExternalId}"}'}),
+        ("Deployment.Value", "{'stack': 'redress'}"),
     ],
     rules.functions_are_traced_and_bounded: [
         ("FindingRouter.ReservedConcurrentExecutions", DROP),
@@ -103,11 +144,13 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.every_alarm_tells_somebody: [
         ("SuspiciousFindingsAlarm.AlarmActions", DROP),
     ],
-    rules.every_function_has_an_alarm_on_errors: [
+    rules.every_function_has_alarms_on_errors_and_throttles: [
         ("CisRemediatorErrorsAlarm.MetricName", "Throttles"),
+        ("FindingSweeperThrottlesAlarm.Dimensions.0.Value", "Elsewhere"),
     ],
     rules.alarms_of_our_own_metrics_name_one_that_exists: [
         ("SuspiciousFindingsAlarm.MetricName", "SuspiciousFinding"),
+        ("KillSwitchAlarm.MetricName", "KillSwitch"),
     ],
     rules.patterns_leave_room: [
         ("ImportedFindingsRule.EventPattern.source", ["aws.securityhub" * 200]),
@@ -116,6 +159,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("Key.DeletionPolicy", DROP),
         ("Ledger.UpdateReplacePolicy", DROP),
         ("Vault.DeletionPolicy", DROP),
+        ("PolicyBucket.DeletionPolicy", DROP),
     ],
 }
 

@@ -1,5 +1,6 @@
 """The events of the shelf, and the matching that the checks of the event patterns rely on."""
 
+import copy
 import json
 from typing import Any
 
@@ -7,7 +8,7 @@ import boto3
 import pytest
 from botocore.validate import ParamValidator
 
-from patterns import EVENTS, REACHES, event, fixtures, matches
+from patterns import BARE, EVENTS, REACHES, event, fixtures, matches, reached
 from stack import REGION, SUITE, Stack, read
 
 NEW_AND_FAILED = {"detail": {"findings": {"Workflow": {"Status": ["NEW"]}, "Compliance": {"Status": ["FAILED"]}}}}
@@ -30,8 +31,24 @@ def envelope(detail: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_folder_of_the_shelf_has_events() -> None:
-    assert {path.parent.name for path in fixtures()} == set(REACHES)
+def put(into: Any, steps: str, value: Any) -> None:
+    *parents, last = [int(step) if step.isdigit() else step for step in steps.split(".")]
+    for step in parents:
+        into = into[step]
+    into[last] = value
+
+
+def test_every_folder_of_the_shelf_has_events_and_a_rule() -> None:
+    folders = {path.name for path in EVENTS.iterdir()} - BARE
+    assert folders <= set(REACHES), f"which rule do the events of {folders - set(REACHES)} reach?"
+    assert {path.parent.name for path in fixtures()} == folders
+    # Prowler's events look like any other imported finding, so their rule is tested without them.
+    assert set(REACHES) - folders <= {"prowler"}
+
+
+def test_only_findings_lie_in_the_folders_without_a_rule() -> None:
+    for path in (path for folder in BARE for path in (EVENTS / folder).glob("*.json")):
+        assert "detail-type" not in event(path), f"{path.name} is an event: which rule does it reach?"
 
 
 def test_every_event_has_an_id_of_its_own() -> None:
@@ -64,6 +81,51 @@ def test_custom_actions_carry_the_names_of_the_template() -> None:
         action = event(path)["resources"][0].rpartition("/")[2]
         assert (detail["actionName"], detail["actionDescription"]) == expected[action], path.name
     assert all(len(name) <= 20 for name, _ in expected.values())
+
+
+def test_every_custom_action_is_on_the_shelf() -> None:
+    targets = Stack.of(read(SUITE)).of_type("AWS::SecurityHub::ActionTarget")
+    chosen = {event(path)["resources"][0].rpartition("/")[2] for path in (EVENTS / "custom-action").glob("*.json")}
+    assert chosen == {target["Id"] for _, target in targets}
+
+
+V2 = "securityhub-v2/S3.5.json"
+CONFIG = "config/s3-bucket-ssl-requests-only.json"
+
+
+@pytest.mark.parametrize(
+    ("path", "steps", "value"),
+    [
+        (V2, "detail-type", "Security Hub Findings - Imported"),
+        (V2, "source", "example.securityhub"),
+        (V2, "detail.findings.0.class_uid", 2004),
+        (V2, "detail.findings.0.status_id", 2),
+        (V2, "detail.findings.0.status_id", 3),
+        (V2, "detail.findings.0.status_id", 4),
+        (V2, "detail.findings.0.compliance.status", "Pass"),
+        (V2, "detail.findings.0.compliance.status", "Warning"),
+        (CONFIG, "detail-type", "Config Configuration Item Change"),
+        (CONFIG, "source", "example.config"),
+        (CONFIG, "detail.messageType", "ConfigurationItemChangeNotification"),
+        (CONFIG, "detail.newEvaluationResult.complianceType", "COMPLIANT"),
+        (CONFIG, "detail.newEvaluationResult.complianceType", "NOT_APPLICABLE"),
+    ],
+)
+def test_what_is_not_a_failure_reaches_no_rule(path: str, steps: str, value: Any) -> None:
+    stack = Stack.of(read(SUITE))
+    near = copy.deepcopy(event(EVENTS / path))
+    assert len(reached(stack, near)) == 1
+    put(near, steps, value)
+    assert not reached(stack, near)
+
+
+@pytest.mark.parametrize("status", ["Fail", "FAIL", "fail"])
+@pytest.mark.parametrize("status_id", [0, 1])
+def test_a_failure_is_known_however_it_is_spelt(status: str, status_id: int) -> None:
+    failed = copy.deepcopy(event(EVENTS / V2))
+    put(failed, "detail.findings.0.compliance.status", status)
+    put(failed, "detail.findings.0.status_id", status_id)
+    assert reached(Stack.of(read(SUITE)), failed) == {"ImportedFindingsV2Rule"}
 
 
 @pytest.mark.parametrize(

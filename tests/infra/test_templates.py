@@ -81,11 +81,58 @@ def test_no_arn_names_a_partition(path: Path) -> None:
     assert not found, lines(found)
 
 
-@pytest.mark.parametrize("modes", ["plan", "auto", "A=auto,G=plan,S3.5=off", "tell,EC2.53=auto", "CloudTrail.4=plan"])
-def test_modes_are_taken(modes: str) -> None:
-    assert re.search(read(SUITE)["Parameters"]["Modes"]["AllowedPattern"], modes)
+# What each parameter takes, and what it refuses.
+VALUES = {
+    "Modes": (
+        ["plan", "auto", "approve", "A=auto,G=approve,S3.5=off", "tell,EC2.53=auto", "CloudTrail.4=plan"],
+        ["", "Plan", "A=", "A=always", "A=approved", "B=auto", "S3=off", "plan,", "plan;A=auto", "A =auto"],
+    ),
+    "PolicyKey": (
+        ["", "policy.yaml", "redress/2025-11/policy_v2.json"],
+        ["/policy.yaml", "redress/", "a//b", "policy document.yaml", 'policy".yaml', "policy\\.yaml", "${Key}"],
+    ),
+    "Sources": (
+        ["security-hub", "prowler", "security-hub,prowler,config"],
+        ["", "all", "security-hub,", "security-hub, config", "Config", "prowler;config"],
+    ),
+    "SweepSchedule": (
+        ["rate(15 minutes)", "rate(1 hour)", "rate(2 days)", "cron(0/10 * * * ? *)"],
+        [
+            "",
+            "15 minutes",
+            "rate(0 minutes)",
+            "rate(15 seconds)",
+            "rate(15minutes)",
+            "cron()",
+            "at(2025-11-03T07:47:08)",
+        ],
+    ),
+    "WebhookParameter": (
+        ["", "/webhook", "/redress/chat/web-hook_1.url"],
+        [
+            "webhook",
+            "redress/webhook",
+            "/",
+            "/redress/",
+            "/redress/*",
+            "arn:aws:ssm:us-east-1:111122223333:parameter/w",
+        ],
+    ),
+}
 
 
-@pytest.mark.parametrize("modes", ["", "Plan", "A=", "A=always", "B=auto", "S3=off", "plan,", "plan;A=auto", "A =auto"])
-def test_modes_are_refused(modes: str) -> None:
-    assert not re.search(read(SUITE)["Parameters"]["Modes"]["AllowedPattern"], modes)
+@pytest.mark.parametrize(("parameter", "value"), [(p, v) for p, (taken, _) in VALUES.items() for v in taken])
+def test_values_are_taken(parameter: str, value: str) -> None:
+    assert re.search(read(SUITE)["Parameters"][parameter]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(("parameter", "value"), [(p, v) for p, (_, refused) in VALUES.items() for v in refused])
+def test_values_are_refused(parameter: str, value: str) -> None:
+    assert not re.search(read(SUITE)["Parameters"][parameter]["AllowedPattern"], value)
+
+
+def test_every_parameter_is_asked_for_in_a_group() -> None:
+    template = read(SUITE)
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [parameter for group in groups for parameter in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])

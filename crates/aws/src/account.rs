@@ -67,6 +67,14 @@ impl Account {
         self.now
     }
 
+    /// Who we are in it, as STS says.
+    ///
+    /// # Errors
+    /// When the session is not valid here: a region that is closed answers so.
+    pub async fn identity(&self) -> crate::Result<crate::Caller> {
+        crate::caller(&self.sdk).await
+    }
+
     /// What passed the gate so far.
     pub fn gate(&self) -> &Gate {
         &self.gate

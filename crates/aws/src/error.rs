@@ -41,6 +41,8 @@ pub struct Error {
     pub code: String,
     /// The service's explanation, shortened.
     pub message: String,
+    /// The HTTP status of the answer; 0 where there was none.
+    pub status: u16,
 }
 
 fn describe(kind: Kind, action: &str, code: &str, message: &str) -> String {
@@ -60,7 +62,7 @@ fn describe(kind: Kind, action: &str, code: &str, message: &str) -> String {
 impl Error {
     /// An error of our own making.
     pub fn new(kind: Kind, action: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, action: action.into(), code: String::new(), message: shorten(&message.into()) }
+        Self { kind, action: action.into(), code: String::new(), message: shorten(&message.into()), status: 0 }
     }
 
     /// A value that AWS sent, or that we saved, and that is not what it should be.
@@ -108,7 +110,7 @@ where
     let code = service.code().unwrap_or_default();
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
     let message = service.message().unwrap_or_default();
-    Error { kind: kind_of(code, status), action: action.to_owned(), code: code.to_owned(), message: shorten(message) }
+    Error { kind: kind_of(code, status), action: action.to_owned(), code: code.to_owned(), message: shorten(message), status }
 }
 
 /// Codes are matched by their stable parts: every service spells them in its own way.
@@ -226,6 +228,7 @@ mod tests {
             action: "s3:PutBucketPolicy".into(),
             code: "AccessDenied".into(),
             message: shorten(&"x\n".repeat(900)),
+            status: 0,
         };
         let text = error.to_string();
         assert!(text.starts_with("s3:PutBucketPolicy denied: AccessDenied: x x"), "{text}");

@@ -69,6 +69,8 @@ impl Intercept for Gate {
 pub fn iam_action(service: &str, operation: &str) -> String {
     let prefix = match service {
         "S3" | "S3 Control" => "s3",
+        "Resource Groups Tagging API" => "tag",
+        "Config Service" => "config",
         _ => &service.to_ascii_lowercase().replace(' ', ""),
     };
     let name = match (service, operation) {
@@ -91,5 +93,6 @@ mod tests {
         assert_eq!(iam_action("S3 Control", "DeletePublicAccessBlock"), "s3:PutAccountPublicAccessBlock");
         assert_eq!(iam_action("S3", "GetBucketPolicy"), "s3:GetBucketPolicy");
         assert_eq!(iam_action("CloudTrail", "UpdateTrail"), "cloudtrail:UpdateTrail");
+        assert_eq!(iam_action("Resource Groups Tagging API", "GetResources"), "tag:GetResources");
     }
 }

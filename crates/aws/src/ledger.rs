@@ -1,8 +1,9 @@
 //! The ledger: who is working on what, what was done last, and the record of every run.
 //!
-//! One DynamoDB table with two kinds of items. `LANE#<digest>` is one resource: its lock, and how the last run of each control on it ended.
-//! `RUN#<id>` is the record of one run. Taking the lock returns the memory, and the record is written with the lock's release in one
-//! transaction, so a run costs two calls. Locks end by their time, never by DynamoDB's TTL.
+//! One DynamoDB table with four kinds of items. `LANE#<digest>` is one resource: its lock, and how the last run of each control on it ended.
+//! `RUN#<id>` is the record of one run. `COUNT#<what>` counts the changes of an hour. `LIST#<name>` holds what time will bring: jobs that
+//! were put off, notices for the next digest, exemptions that will end. Taking the lock returns the memory, and the record is written with
+//! the lock's release and what goes on lists in one transaction, so a run costs two calls. Locks end by their time, never by DynamoDB's TTL.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,7 +13,7 @@ use aws_sdk_dynamodb::{
 };
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use redress_model::{ControlId, Digest, Record, RunId};
+use redress_model::{ControlId, Digest, Record, RunId, policy::Exempted};
 use serde::{Deserialize, Serialize};
 
 use crate::{Answer, Called, Error, Result};
@@ -32,6 +33,12 @@ pub struct Last {
     pub undone: Option<Timestamp>,
     /// The question that was last put to people.
     pub asked: Option<Asked>,
+    /// When changes were made by themselves, the latest last: what does not last is contested.
+    #[serde(default)]
+    pub fixed: Vec<Timestamp>,
+    /// A person's wish that it stay as it is.
+    #[serde(default)]
+    pub exempt: Option<Exempted>,
 }
 
 /// A question that stands on a finding.
@@ -43,6 +50,43 @@ pub struct Asked {
     pub event: String,
     /// When it was on the finding: what happened before is no answer either.
     pub at: Timestamp,
+    /// When it is no longer open.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+}
+
+/// What time will bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum List {
+    /// Jobs that were put off: sent again when they are due.
+    Later,
+    /// Notices for the next digest.
+    Notices,
+    /// Exemptions: told ahead, and their findings opened again when they end.
+    Exemptions,
+}
+
+impl List {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Later => "LIST#later",
+            Self::Notices => "LIST#notices",
+            Self::Exemptions => "LIST#exemptions",
+        }
+    }
+}
+
+/// Something on a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The list.
+    pub list: List,
+    /// When it is due.
+    pub at: Timestamp,
+    /// What tells it apart; the same again at the same time replaces it.
+    pub key: String,
+    /// The thing, in JSON.
+    pub body: String,
 }
 
 /// What is remembered of a resource: the last run of each control.
@@ -70,11 +114,11 @@ pub trait Ledger: Send + Sync {
     /// When it is not known whether the lock is ours; then nothing may be changed.
     fn begin<'a>(&'a self, lane: &'a Digest, run: RunId, now: Timestamp, until: Timestamp) -> Answer<'a, Begun>;
 
-    /// Writes the record, remembers how each control ended, and gives the lock back.
+    /// Writes the record, remembers how each control ended, lists what time will bring, and gives the lock back: all or nothing.
     ///
     /// # Errors
     /// When it was not written.
-    fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory) -> Answer<'a, ()>;
+    fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory, listed: &'a [Listed]) -> Answer<'a, ()>;
 
     /// Gives the lock back with nothing to remember.
     ///
@@ -87,6 +131,18 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     fn load(&self, run: RunId) -> Answer<'_, Option<Record>>;
+
+    /// Counts one more of `what`, and says how many there are now.
+    ///
+    /// # Errors
+    /// When it was not counted.
+    fn count<'a>(&'a self, what: &'a str) -> Answer<'a, u32>;
+
+    /// The records of runs that ended since `since`, the latest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn recent(&self, since: Timestamp, now: Timestamp) -> Answer<'_, Vec<Record>>;
 }
 
 /// The ledger in a DynamoDB table.
@@ -99,7 +155,11 @@ pub struct DynamoLedger {
 const UPDATE: &str = "dynamodb:UpdateItem";
 const PUT: &str = "dynamodb:PutItem";
 const GET: &str = "dynamodb:GetItem";
+const QUERY: &str = "dynamodb:Query";
+const DELETE: &str = "dynamodb:DeleteItem";
 const LAST: &str = "last:";
+/// The index over records by the day on which they ended.
+const HISTORY: &str = "history";
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -149,6 +209,70 @@ impl DynamoLedger {
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
         Self { client: Client::new(sdk), table }
     }
+
+    /// What is on a list and due by `until`, the earliest first.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn due(&self, list: List, until: Timestamp) -> Result<Vec<Listed>> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk < :until")
+            .expression_attribute_values(":pk", text(list.key()))
+            // A key begins with its second; the next one lies behind all of `until`'s.
+            .expression_attribute_values(":until", text(format!("{:012}", until.as_second() + 1)))
+            .consistent_read(true);
+        let mut pages = query.into_paginator().send();
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            for item in page.called(QUERY)?.items() {
+                all.push(listed(list, item)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Puts something on a list.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub async fn list(&self, item: &Listed) -> Result<()> {
+        self.client.put_item().table_name(&self.table).set_item(Some(list_item(item))).send().await.called(PUT).map(|_| ())
+    }
+
+    /// Takes something off its list.
+    ///
+    /// # Errors
+    /// When it may still be there.
+    pub async fn strike(&self, item: &Listed) -> Result<()> {
+        let call = self.client.delete_item().table_name(&self.table).set_key(Some(key(item.list.key().to_owned(), &list_sk(item))));
+        call.send().await.called(DELETE).map(|_| ())
+    }
+}
+
+fn list_sk(item: &Listed) -> String {
+    format!("{:012}#{}", item.at.as_second(), item.key)
+}
+
+fn list_item(item: &Listed) -> Item {
+    let mut written = key(item.list.key().to_owned(), &list_sk(item));
+    written.insert("body".into(), text(item.body.clone()));
+    written
+}
+
+fn listed(list: List, item: &Item) -> Result<Listed> {
+    let malformed = || Error::malformed(QUERY, "an item of a list without its key or body");
+    let field = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).ok_or_else(malformed);
+    let (at, key) = field("sk")?.split_once('#').ok_or_else(malformed)?;
+    let at = at.parse().ok().and_then(|second| Timestamp::from_second(second).ok()).ok_or_else(malformed)?;
+    Ok(Listed { list, at, key: key.to_owned(), body: field("body")?.clone() })
+}
+
+/// The day of an end, by which records are found again.
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
 }
 
 impl Ledger for DynamoLedger {
@@ -183,7 +307,7 @@ impl Ledger for DynamoLedger {
         })
     }
 
-    fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory) -> Answer<'a, ()> {
+    fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory, listed: &'a [Listed]) -> Answer<'a, ()> {
         Box::pin(async move {
             let malformed = |error: &dyn std::fmt::Display| Error::malformed(PUT, error.to_string());
             let mut sets = Vec::new();
@@ -210,16 +334,16 @@ impl Ledger for DynamoLedger {
             item.insert("account".into(), text(record.resource.account.to_string()));
             item.insert("outcome".into(), text(record.outcome.word()));
             item.insert("ended".into(), text(record.ended.to_string()));
-            let put = Put::builder().table_name(&self.table).set_item(Some(item));
-            self.client
+            item.insert("day".into(), text(day(record.ended)));
+            let mut call = self
+                .client
                 .transact_write_items()
-                .transact_items(TransactWriteItem::builder().update(update.build().map_err(|error| malformed(&error))?).build())
-                .transact_items(TransactWriteItem::builder().put(put.build().map_err(|error| malformed(&error))?).build())
-                .client_request_token(record.run.to_string())
-                .send()
-                .await
-                .called(PUT)
-                .map(|_| ())
+                .transact_items(TransactWriteItem::builder().update(update.build().map_err(|error| malformed(&error))?).build());
+            for item in std::iter::once(item).chain(listed.iter().map(list_item)) {
+                let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(|error| malformed(&error))?;
+                call = call.transact_items(TransactWriteItem::builder().put(put).build());
+            }
+            call.client_request_token(record.run.to_string()).send().await.called(PUT).map(|_| ())
         })
     }
 
@@ -244,6 +368,53 @@ impl Ledger for DynamoLedger {
             let call = self.client.get_item().table_name(&self.table).set_key(Some(run_key(run))).consistent_read(true);
             let item = call.send().await.called(GET)?.item;
             item.as_ref().and_then(|item| item.get("record")).map(from_json).transpose()
+        })
+    }
+
+    fn count<'a>(&'a self, what: &'a str) -> Answer<'a, u32> {
+        Box::pin(async move {
+            let call = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(key(format!("COUNT#{what}"), "COUNT")))
+                .update_expression("ADD #count :one")
+                .expression_attribute_names("#count", "count")
+                .expression_attribute_values(":one", AttributeValue::N("1".into()))
+                .return_values(ReturnValue::UpdatedNew);
+            let answer = call.send().await.called(UPDATE)?;
+            let count = answer.attributes.as_ref().and_then(|new| new.get("count")).and_then(|count| count.as_n().ok());
+            count.and_then(|count| count.parse().ok()).ok_or_else(|| Error::malformed(UPDATE, "the answer has no count"))
+        })
+    }
+
+    fn recent(&self, since: Timestamp, now: Timestamp) -> Answer<'_, Vec<Record>> {
+        Box::pin(async move {
+            let mut records = Vec::new();
+            let mut at = now;
+            loop {
+                let query = self
+                    .client
+                    .query()
+                    .table_name(&self.table)
+                    .index_name(HISTORY)
+                    .key_condition_expression("#day = :day AND #ended >= :since")
+                    .expression_attribute_names("#day", "day")
+                    .expression_attribute_names("#ended", "ended")
+                    .expression_attribute_values(":day", text(day(at)))
+                    .expression_attribute_values(":since", text(since.to_string()))
+                    .scan_index_forward(false);
+                let mut pages = query.into_paginator().send();
+                while let Some(page) = pages.next().await {
+                    for record in page.called(QUERY)?.items().iter().filter_map(|item| item.get("record")) {
+                        records.push(from_json(record)?);
+                    }
+                }
+                if day(at) <= day(since) {
+                    return Ok(records);
+                }
+                at -= jiff::SignedDuration::from_hours(24);
+            }
         })
     }
 }

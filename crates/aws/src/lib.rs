@@ -1,31 +1,41 @@
 //! The rim: everything through which Redress touches AWS, except the settings themselves.
 //!
 //! [`Org`] enters a member account with a session that may do only what was declared, [`Gate`] refuses every other call before it leaves
-//! the process, and one function classifies every SDK error. [`Ledger`], [`Vault`], [`Hub`] and [`Post`] are traits with one AWS adapter
-//! each; they stand here and not beside the engine because arrows between crates point down, and an adapter must see its trait.
+//! the process, and one function classifies every SDK error. [`Ledger`], [`Vault`], [`Hub`], [`Post`], [`Bus`], [`Switch`] and [`Places`] are
+//! traits with an AWS adapter each; they stand here and not beside the engine because arrows between crates point down, and an adapter must see its trait.
 
 mod account;
+mod bus;
 mod clock;
+mod deployment;
 mod error;
 mod gate;
 mod hub;
 mod ledger;
 mod org;
+mod places;
+mod policy_file;
 mod post;
 mod queue;
 mod sdk;
+mod switch;
 mod vault;
 
 pub use account::Account;
+pub use bus::{Bus, EventBus, NoBus};
 pub use clock::{Clock, SystemClock};
+pub use deployment::Deployment;
 pub use error::{Called, Error, Kind, Result};
 pub use gate::{Gate, iam_action};
-pub use hub::{Annotation, Hub, SecurityHub};
-pub use ledger::{Asked, Begun, DynamoLedger, Last, Ledger, Memory};
-pub use org::{Accounts, Org, OrgSettings, Visit, session_policy};
-pub use post::{Post, Sns};
+pub use hub::{Annotation, Hub, NoHub, SecurityHub, StillFailing};
+pub use ledger::{Asked, Begun, DynamoLedger, Last, Ledger, List, Listed, Memory};
+pub use org::{Accounts, Caller, Operator, Org, OrgSettings, Visit, caller, session_policy};
+pub use places::{Nowhere, Organizations, Places};
+pub use policy_file::PolicyFile;
+pub use post::{Channels, NoPost, Post};
 pub use queue::Queue;
-pub use sdk::global_sdk;
+pub use sdk::{global_http, global_sdk};
+pub use switch::{NoSwitch, SsmSwitch, Switch};
 pub use vault::{S3Vault, Vault};
 
 /// What every method of the rim's traits returns.

@@ -44,8 +44,8 @@ pub trait Accounts: Send + Sync {
 pub struct OrgSettings {
     /// The role's name in every member account.
     pub role: String,
-    /// What the role's trust policy asks for against confused deputies.
-    pub external_id: String,
+    /// What the role's trust policy asks for against confused deputies, where it does.
+    pub external_id: Option<String>,
 }
 
 /// The organization, as seen from the account in which we run.
@@ -67,7 +67,7 @@ impl Org {
             .assume_role()
             .role_arn(&arn)
             .role_session_name(visit.run.session_name())
-            .external_id(&self.settings.external_id)
+            .set_external_id(self.settings.external_id.clone())
             .policy(session_policy(&visit.actions)?)
             .duration_seconds(900)
             .send()
@@ -88,6 +88,64 @@ impl Accounts for Org {
             Ok(Account::new(visit.account.clone(), visit.region.clone(), visit.partition.clone(), &sdk, gate, visit.now))
         })
     }
+}
+
+/// The accounts that an operator can enter with the caller's own credentials: the caller's account directly, others through a role.
+///
+/// Without a role the caller's own session is used as it is; the gate then is what keeps a plan from writing.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    sdk: SdkConfig,
+    own: AccountId,
+    role: Option<OrgSettings>,
+}
+
+impl Operator {
+    /// The operator behind `sdk`, who is in account `own`.
+    pub fn new(sdk: SdkConfig, own: AccountId, role: Option<OrgSettings>) -> Self {
+        Self { sdk, own, role }
+    }
+}
+
+impl Accounts for Operator {
+    fn enter<'a>(&'a self, visit: Visit<'a>) -> Answer<'a, Account> {
+        Box::pin(async move {
+            match &self.role {
+                Some(settings) => Org::new(self.sdk.clone(), settings.clone()).enter(visit).await,
+                None if *visit.account == self.own => {
+                    let gate = Gate::new(visit.actions);
+                    Ok(Account::new(visit.account.clone(), visit.region.clone(), visit.partition.clone(), &self.sdk, gate, visit.now))
+                }
+                None => {
+                    let why = format!(
+                        "the resource is in account {}, your credentials are of {}: give the name of a role there with --role",
+                        visit.account, self.own
+                    );
+                    Err(Error::new(Kind::Denied, "sts:AssumeRole", why))
+                }
+            }
+        })
+    }
+}
+
+/// Who the caller is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The account.
+    pub account: AccountId,
+    /// The principal.
+    pub arn: String,
+}
+
+/// Asks STS who the caller of `sdk` is.
+///
+/// # Errors
+/// When there are no credentials, or they are not valid.
+pub async fn caller(sdk: &SdkConfig) -> Result<Caller> {
+    const ACTION: &str = "sts:GetCallerIdentity";
+    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await.called(ACTION)?;
+    let account = AccountId::try_from(answer.account().unwrap_or_default()).map_err(|error| Error::malformed(ACTION, error.to_string()))?;
+    Ok(Caller { account, arn: answer.arn().unwrap_or_default().to_owned() })
 }
 
 /// The session policy that allows `actions` and nothing else. Resources stay the role's business: the two are intersected.

@@ -12,11 +12,21 @@ pub mod rds;
 pub mod s3;
 
 pub use catalog::CATALOG;
+use redress_model::ControlId;
 use redress_remediation::{Entry, Error, Kind};
+use serde_json::Value;
 
 /// The entry of a control, if there is one.
 pub fn find(id: &str) -> Option<&'static Entry> {
     CATALOG.iter().copied().find(|entry| entry.spec.id == id)
+}
+
+/// Judges the parameters that a policy gives for a control.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check(control: &ControlId, params: &Value) -> Result<(), String> {
+    find(control.as_str()).map_or_else(|| Err(format!("`{control}` is no control that Redress knows")), |entry| entry.check(params))
 }
 
 /// A finding whose resource is not of the kind that its control is about.

@@ -42,6 +42,11 @@ impl Env {
         self.0.get(name).filter(|value| !value.is_empty()).cloned().ok_or(EnvError::Missing(name))
     }
 
+    /// A text that may be missing or empty.
+    pub fn optional(&self, name: &'static str) -> Option<String> {
+        self.text(name).ok()
+    }
+
     /// A value that must be there and be right.
     ///
     /// # Errors

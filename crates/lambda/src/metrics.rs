@@ -12,6 +12,12 @@ pub enum Metric {
     SuspiciousFindings,
     /// Messages that are no events of ours.
     RejectedEvents,
+    /// Batches for which the policy could not be relied on. Without dimensions, for the alarm.
+    BrokenPolicy,
+    /// Writes that the kill switch stopped. Without dimensions, for the alarm.
+    StoppedByKillSwitch,
+    /// Findings that were resolved and still fail. Without dimensions, for the alarm.
+    FalseSuccesses,
     /// Runs, by outcome.
     Outcomes(&'static str),
 }
@@ -28,6 +34,9 @@ fn line(metric: Metric, now: Timestamp) -> Json {
     let (name, dimension) = match metric {
         Metric::SuspiciousFindings => ("SuspiciousFindings", None),
         Metric::RejectedEvents => ("RejectedEvents", None),
+        Metric::BrokenPolicy => ("BrokenPolicy", None),
+        Metric::StoppedByKillSwitch => ("StoppedByKillSwitch", None),
+        Metric::FalseSuccesses => ("FalseSuccesses", None),
         Metric::Outcomes(outcome) => ("Outcomes", Some(outcome)),
     };
     let dimensions: Vec<&str> = dimension.iter().map(|_| "Outcome").collect();

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far a remediation may go on its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Class {
     /// Automatic when the mode allows it: the change breaks nothing that should work.
     #[serde(rename = "A")]
@@ -77,6 +78,8 @@ pub enum Standard {
     Cis50,
     /// AWS Foundational Security Best Practices v1.0.0; its clauses are the control ids.
     Fsbp,
+    /// PCI DSS v3.2.1, by Security Hub's former control ids, which were numbered on their own (`PCI.KMS.1` is KMS.4).
+    Pci321,
 }
 
 impl Standard {
@@ -90,6 +93,7 @@ impl Standard {
             Self::Cis30 => "cis-aws-foundations-benchmark/v/3.0.0",
             Self::Cis50 => "cis-aws-foundations-benchmark/v/5.0.0",
             Self::Fsbp => "aws-foundational-security-best-practices/v/1.0.0",
+            Self::Pci321 => "pci-dss/v/3.2.1",
         }
     }
 
@@ -101,6 +105,7 @@ impl Standard {
             Self::Cis30 => "CIS 3.0.0",
             Self::Cis50 => "CIS 5.0.0",
             Self::Fsbp => "FSBP",
+            Self::Pci321 => "PCI DSS 3.2.1",
         }
     }
 }

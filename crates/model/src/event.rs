@@ -14,6 +14,17 @@ pub enum Trigger {
     Chosen(Intent),
 }
 
+/// What the findings of an event are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// AWS Security Finding Format.
+    Asff,
+    /// Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// AWS Config's change of compliance.
+    ConfigChange,
+}
+
 /// An event with its findings, each still raw: a bad one must not spoil the good ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
@@ -21,6 +32,10 @@ pub struct Envelope {
     pub request: Request,
     /// What asked.
     pub trigger: Trigger,
+    /// What the findings are written in.
+    pub format: Format,
+    /// The account that the event came from.
+    pub account: String,
     /// The findings, unparsed.
     pub findings: Vec<Value>,
 }
@@ -47,10 +62,14 @@ pub enum EnvelopeError {
     NoFindings,
 }
 
-/// The id of the custom action that asks for a remediation.
-pub const REMEDIATE_ACTION: &str = "RedressRemediate";
-/// The id of the custom action that asks for the last change to be undone.
-pub const UNDO_ACTION: &str = "RedressUndo";
+/// The ids of our custom actions, and what a person wants who chooses one.
+pub const ACTIONS: &[(&str, Intent)] = &[
+    ("RedressPlan", Intent::Shown),
+    ("RedressRemediate", Intent::Requested),
+    ("RedressApprove", Intent::Approved),
+    ("RedressExempt", Intent::Exempted),
+    ("RedressUndo", Intent::Undo),
+];
 
 #[derive(Deserialize)]
 struct Wire {
@@ -58,18 +77,14 @@ struct Wire {
     id: String,
     #[serde(default)]
     time: Option<String>,
+    #[serde(default)]
+    account: String,
     #[serde(rename = "detail-type")]
     detail_type: String,
     source: String,
     #[serde(default)]
     resources: Vec<String>,
-    detail: WireDetail,
-}
-
-#[derive(Deserialize)]
-struct WireDetail {
-    #[serde(default)]
-    findings: Vec<Value>,
+    detail: Value,
 }
 
 impl Envelope {
@@ -78,24 +93,34 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError`], in one line: the message can never become good.
     pub fn parse(body: &str) -> Result<Self, EnvelopeError> {
-        let wire: Wire = serde_json::from_str(body)?;
-        let trigger = match (wire.source.as_str(), wire.detail_type.as_str()) {
-            ("aws.securityhub", "Security Hub Findings - Imported") => Trigger::Imported,
+        let Wire { id, time, account, detail_type, source, resources, detail } = serde_json::from_str(body)?;
+        let (trigger, format) = match (source.as_str(), detail_type.as_str()) {
+            ("aws.securityhub", "Security Hub Findings - Imported") => (Trigger::Imported, Format::Asff),
+            ("aws.securityhub", "Findings Imported V2") => (Trigger::Imported, Format::Ocsf),
+            ("aws.config", "Config Rules Compliance Change") => (Trigger::Imported, Format::ConfigChange),
             ("aws.securityhub", "Security Hub Findings - Custom Action") => {
-                let action = wire.resources.first().map(String::as_str).unwrap_or_default();
-                match action.rsplit('/').next() {
-                    Some(REMEDIATE_ACTION) => Trigger::Chosen(Intent::Requested),
-                    Some(UNDO_ACTION) => Trigger::Chosen(Intent::Undo),
-                    _ => return Err(EnvelopeError::UnknownAction(action.to_owned())),
-                }
+                let action = resources.first().map(String::as_str).unwrap_or_default();
+                let known = ACTIONS.iter().find(|(id, _)| action.rsplit('/').next() == Some(id));
+                let (_, intent) = known.ok_or_else(|| EnvelopeError::UnknownAction(action.to_owned()))?;
+                (Trigger::Chosen(*intent), Format::Asff)
             }
-            _ => return Err(EnvelopeError::NotFindings { source_name: wire.source, detail_type: wire.detail_type }),
+            _ => return Err(EnvelopeError::NotFindings { source_name: source, detail_type }),
         };
-        if wire.detail.findings.is_empty() {
+        let findings = match (format, detail) {
+            (Format::ConfigChange, detail @ Value::Object(_)) => vec![detail],
+            (Format::Asff | Format::Ocsf, Value::Object(mut detail)) => match detail.remove("findings") {
+                Some(Value::Array(findings)) => findings,
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        if findings.is_empty() {
             return Err(EnvelopeError::NoFindings);
         }
-        let at = wire.time.and_then(|time| time.parse().ok());
-        Ok(Self { request: Request { event: wire.id, at }, trigger, findings: wire.detail.findings })
+        let at = time.and_then(|time| time.parse().ok());
+        // The event does not say who chose: it is the session that may use the action in that account.
+        let by = matches!(trigger, Trigger::Chosen(_)).then(|| format!("custom action in account {account}, event {id}"));
+        Ok(Self { request: Request { by, ..Request::of(id, at) }, trigger, format, account, findings })
     }
 }
 
@@ -113,17 +138,28 @@ mod tests {
     #[test]
     fn keeps_every_finding_of_an_event() {
         let event = parse("aws.securityhub", "Security Hub Findings - Imported", "", "[{}, 7]").unwrap();
-        assert_eq!((event.trigger, event.findings.len()), (Trigger::Imported, 2));
+        assert_eq!((event.trigger, event.format, event.findings.len()), (Trigger::Imported, Format::Asff, 2));
+        let event = parse("aws.securityhub", "Findings Imported V2", "", "[{}]").unwrap();
+        assert_eq!((event.trigger, event.format), (Trigger::Imported, Format::Ocsf));
+    }
+
+    #[test]
+    fn a_change_of_compliance_is_its_own_finding() {
+        let body = r#"{"source":"aws.config","detail-type":"Config Rules Compliance Change","account":"111122223333","detail":{"resourceId":"b"}}"#;
+        let event = Envelope::parse(body).unwrap();
+        assert_eq!((event.format, event.account.as_str()), (Format::ConfigChange, "111122223333"));
+        assert_eq!(event.findings, [serde_json::json!({"resourceId": "b"})]);
     }
 
     #[test]
     fn tells_our_custom_actions_apart() {
-        let chosen = |id| {
+        let chosen = |id: &str| {
             let arn = format!("arn:aws:securityhub:us-east-1:111122223333:action/custom/{id}");
             parse("aws.securityhub", "Security Hub Findings - Custom Action", &arn, "[{}]").map(|e| e.trigger)
         };
-        assert_eq!(chosen("RedressRemediate").unwrap(), Trigger::Chosen(Intent::Requested));
-        assert_eq!(chosen("RedressUndo").unwrap(), Trigger::Chosen(Intent::Undo));
+        for (id, intent) in ACTIONS {
+            assert_eq!(chosen(id).unwrap(), Trigger::Chosen(*intent));
+        }
         assert!(matches!(chosen("SomebodyElses"), Err(EnvelopeError::UnknownAction(_))));
     }
 
@@ -135,5 +171,7 @@ mod tests {
         }
         let empty = parse("aws.securityhub", "Security Hub Findings - Imported", "", "[]");
         assert!(matches!(empty, Err(EnvelopeError::NoFindings)));
+        let null = Envelope::parse(r#"{"source":"aws.config","detail-type":"Config Rules Compliance Change","detail":null}"#);
+        assert!(matches!(null, Err(EnvelopeError::NoFindings)));
     }
 }

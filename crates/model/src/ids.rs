@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A text that is not the identifier it should be.
@@ -23,8 +24,9 @@ impl ParseError {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(with = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -48,6 +50,14 @@ macro_rules! id {
 
             fn try_from(text: String) -> Result<Self, ParseError> {
                 Self::try_from(text.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ParseError;
+
+            fn from_str(text: &str) -> Result<Self, ParseError> {
+                Self::try_from(text)
             }
         }
 
@@ -136,6 +146,15 @@ impl RunId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid())
     }
 
+    /// When it started, to the millisecond.
+    pub fn started(self) -> jiff::Timestamp {
+        let millis = self.0.get_timestamp().map_or(0, |at| {
+            let (seconds, nanos) = at.to_unix();
+            i64::try_from(seconds).unwrap_or(0) * 1000 + i64::from(nanos) / 1_000_000
+        });
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
     /// The name of the session in which the run acts: what CloudTrail shows as the actor of every change.
     pub fn session_name(self) -> String {
         format!("redress-{self}")
@@ -153,6 +172,14 @@ impl TryFrom<&str> for RunId {
 
     fn try_from(text: &str) -> Result<Self, ParseError> {
         uuid::Uuid::try_parse(text).map(Self).map_err(|_| ParseError::new("a run id", text))
+    }
+}
+
+impl std::str::FromStr for RunId {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::try_from(text)
     }
 }
 
@@ -238,5 +265,6 @@ mod tests {
         assert!(at(1_800_000_000).session_name().len() <= 64);
         let run = at(1_800_000_000);
         assert_eq!(RunId::try_from(run.to_string().as_str()), Ok(run));
+        assert_eq!(run.started().as_second(), 1_800_000_000);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Class, ControlId};
 
-/// How far a control may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a control may go; each mode goes further than the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The finding is left alone.
@@ -16,6 +17,8 @@ pub enum Mode {
     Tell,
     /// The live resource is read and the change is planned and recorded; nothing can be written.
     Plan,
+    /// The change is planned and waits for a person; approved, it is made, verified and recorded.
+    Approve,
     /// The change is made, verified and recorded.
     Auto,
 }
@@ -28,6 +31,7 @@ impl FromStr for Mode {
             "off" => Ok(Self::Off),
             "tell" => Ok(Self::Tell),
             "plan" => Ok(Self::Plan),
+            "approve" => Ok(Self::Approve),
             "auto" => Ok(Self::Auto),
             _ => Err(ModeError::Word(text.to_owned())),
         }
@@ -40,6 +44,7 @@ impl fmt::Display for Mode {
             Self::Off => "off",
             Self::Tell => "tell",
             Self::Plan => "plan",
+            Self::Approve => "approve",
             Self::Auto => "auto",
         })
     }
@@ -48,8 +53,8 @@ impl fmt::Display for Mode {
 /// Why a text is not a set of modes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModeError {
-    /// Not one of the four words.
-    #[error("`{0}` is not a mode: write off, tell, plan or auto")]
+    /// Not one of the words.
+    #[error("`{0}` is not a mode: write off, tell, plan, approve or auto")]
     Word(String),
     /// Neither a class nor a control.
     #[error("`{0}` is neither a class (A, G or T) nor a control id such as S3.5")]

@@ -1,5 +1,6 @@
 //! How a run ended, and what that means for the finding: the one place where outcomes become workflow statuses and notes.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How a run ended. What the product is meant to say is an outcome; errors are for what went wrong on the way.
@@ -14,7 +15,7 @@ pub enum Outcome {
     Planned {
         /// The changes, a line each.
         changes: Vec<String>,
-        /// What would make them wait for a person's approval.
+        /// What would hold them, put them off, or make them wait for a person.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         asks: Vec<String>,
     },
@@ -23,12 +24,32 @@ pub enum Outcome {
         /// Which guard, and why.
         why: String,
     },
+    /// A guard put the change off; it is tried again by itself.
+    Deferred {
+        /// Which guard, and why.
+        why: String,
+        /// When it is tried again, or a little later.
+        until: Timestamp,
+    },
+    /// Somebody decided that it may stay as it is for a time.
+    Exempt {
+        /// Until when, why, and who allowed it.
+        why: String,
+        /// When the exemption ends.
+        until: Timestamp,
+        /// What was set right all the same, where only a part is exempt.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
+    },
     /// The control will not change this without a person's consent.
     NeedsApproval {
         /// What makes it delicate.
         why: String,
         /// The changes that would be made.
         changes: Vec<String>,
+        /// When the question is no longer open to an answer.
+        #[serde(default)]
+        until: Option<Timestamp>,
     },
     /// Only a person can do it.
     NeedsPerson {
@@ -92,19 +113,20 @@ impl Outcome {
     /// What becomes of the finding. `None` leaves its status alone.
     ///
     /// RESOLVED is said only of what was read and found good: Security Hub does not reopen a finding that merely stays FAILED, so a
-    /// premature RESOLVED would hide it for ever. A plan leaves NEW as it is: the finding is still to be fixed, and is, at its next
-    /// evaluation, once the mode is `auto`.
+    /// premature RESOLVED would hide it for ever. A plan, and a change that was put off, leave NEW as it is: the finding is still to be
+    /// fixed, and will be.
     pub fn workflow(&self) -> Option<Workflow> {
         match self {
             Self::Compliant | Self::Remediated { .. } => Some(Workflow::Resolved),
             Self::Absent
             | Self::Held { .. }
+            | Self::Exempt { .. }
             | Self::NeedsApproval { .. }
             | Self::NeedsPerson { .. }
             | Self::Undone { .. }
             | Self::PutBack { .. }
             | Self::Failed { .. } => Some(Workflow::Notified),
-            Self::Planned { .. } | Self::InProgress { .. } => None,
+            Self::Planned { .. } | Self::Deferred { .. } | Self::InProgress { .. } => None,
         }
     }
 
@@ -112,6 +134,7 @@ impl Outcome {
     pub fn gist(&self) -> String {
         match self {
             Self::Planned { changes, .. } | Self::NeedsApproval { changes, .. } => format!("{} {}", self.word(), changes.join("; ")),
+            Self::Deferred { .. } => self.word().to_owned(),
             other => format!("{} {}", other.word(), other.sentence()),
         }
     }
@@ -123,6 +146,8 @@ impl Outcome {
             Self::Compliant => "compliant",
             Self::Planned { .. } => "planned",
             Self::Held { .. } => "held",
+            Self::Deferred { .. } => "deferred",
+            Self::Exempt { .. } => "exempt",
             Self::NeedsApproval { .. } => "needs-approval",
             Self::NeedsPerson { .. } => "needs-person",
             Self::InProgress { .. } => "in-progress",
@@ -140,6 +165,8 @@ impl Outcome {
             Self::Absent
             | Self::Compliant
             | Self::Planned { .. }
+            | Self::Deferred { .. }
+            | Self::Exempt { .. }
             | Self::InProgress { .. }
             | Self::Remediated { .. }
             | Self::Undone { .. } => false,
@@ -153,11 +180,15 @@ impl Outcome {
             Self::Compliant => "the live resource satisfies the control; nothing was changed".into(),
             Self::Planned { changes, asks } if asks.is_empty() => format!("would change: {}", changes.join("; ")),
             Self::Planned { changes, asks } => {
-                format!("would ask first ({}), then change: {}", asks.join("; "), changes.join("; "))
+                format!("would change, but not by itself ({}): {}", asks.join("; "), changes.join("; "))
             }
             Self::Held { why } => format!("held: {why}"),
-            Self::NeedsApproval { why, changes } => {
-                format!("needs approval ({why}); select the finding and choose Redress remediate to change: {}", changes.join("; "))
+            Self::Deferred { why, until } => format!("put off until {}: {why}", minute(*until)),
+            Self::Exempt { why, changes, .. } if changes.is_empty() => format!("exempt {why}; left as it is"),
+            Self::Exempt { why, changes, .. } => format!("exempt in part {why}; changed and verified: {}", changes.join("; ")),
+            Self::NeedsApproval { why, changes, until } => {
+                let until = until.map_or_else(String::new, |until| format!(" until {}", minute(until)));
+                format!("needs approval{until} ({why}); select the finding and choose Redress approve to change: {}", changes.join("; "))
             }
             Self::NeedsPerson { steps } => format!("needs a person: {steps}"),
             Self::InProgress { why } => format!("in progress: {why}"),
@@ -169,8 +200,12 @@ impl Outcome {
     }
 }
 
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 /// The most characters that Security Hub takes in a note.
-pub const NOTE_LIMIT: usize = 512;
+const NOTE_LIMIT: usize = 512;
 
 /// The note on the finding: the sentence and the run, cut to what Security Hub takes.
 ///
@@ -196,7 +231,9 @@ mod tests {
             Outcome::Compliant,
             Outcome::Planned { changes: changes.clone(), asks: vec![why.clone()] },
             Outcome::Held { why: why.clone() },
-            Outcome::NeedsApproval { why: why.clone(), changes: changes.clone() },
+            Outcome::Deferred { why: why.clone(), until: Timestamp::UNIX_EPOCH },
+            Outcome::Exempt { why: why.clone(), until: Timestamp::UNIX_EPOCH, changes: vec![] },
+            Outcome::NeedsApproval { why: why.clone(), changes: changes.clone(), until: None },
             Outcome::NeedsPerson { steps },
             Outcome::InProgress { why: why.clone() },
             Outcome::Remediated { changes: changes.clone() },

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{ControlId, Intent, Mode, Outcome, Resource, RunId, job::FindingKey};
+use crate::{ControlId, Intent, Mode, Outcome, Resource, RunId, job::FindingKey, policy::Source};
 
 /// A SHA-256 sum in lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,6 +53,12 @@ pub struct Record {
     pub intent: Intent,
     /// How far the controls could go.
     pub mode: Mode,
+    /// What decided that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Source>,
+    /// The person who asked for it, approved it or undid it, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The resource.
     pub resource: Resource,
     /// The findings that were answered.

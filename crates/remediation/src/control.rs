@@ -23,6 +23,21 @@ pub struct Spec {
     pub resources: &'static [&'static str],
     /// The clauses of standards that it satisfies.
     pub labels: &'static [Label],
+    /// The checks of Prowler that report the same.
+    pub prowler: &'static [&'static str],
+    /// The managed rules of AWS Config that report the same, and name a resource by which it can be found.
+    pub config_rules: &'static [&'static str],
+    /// The same change in infrastructure code.
+    pub in_code: InCode,
+}
+
+/// How a change is written in infrastructure code; empty where it is none of its business.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InCode {
+    /// In a CloudFormation template.
+    pub cloudformation: &'static str,
+    /// In Terraform.
+    pub terraform: &'static str,
 }
 
 impl Spec {
@@ -64,7 +79,7 @@ pub trait Control: 'static {
     /// What it is about.
     type Setting: Setting;
     /// What people may adjust.
-    type Params: Default + DeserializeOwned + Serialize + JsonSchema + Send + Sync;
+    type Params: Default + DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static;
 
     /// The setting of the resource that a finding names.
     ///

@@ -41,6 +41,7 @@ pub struct Entry {
     undo: fn(&Json, &Json) -> Result<Undo>,
     is_ours: fn(&Json, &Json, &Json) -> Result<bool>,
     changes: fn(&Json, &Json) -> Result<Vec<String>>,
+    check: fn(&Json) -> std::result::Result<(), String>,
     schema: fn() -> schemars::Schema,
 }
 
@@ -67,6 +68,7 @@ impl Entry {
             undo: undo::<C>,
             is_ours: is_ours::<C>,
             changes: changes::<C>,
+            check: check::<C>,
             schema: || schemars::schema_for!(C::Params),
         }
     }
@@ -135,6 +137,14 @@ impl Entry {
         (self.changes)(from, to)
     }
 
+    /// Judges parameters that somebody wrote.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(&self, params: &Json) -> std::result::Result<(), String> {
+        (self.check)(params)
+    }
+
     /// The JSON schema of the control's parameters.
     pub fn schema(&self) -> schemars::Schema {
         (self.schema)()
@@ -150,7 +160,21 @@ fn erased<T: Serialize>(what: &str, value: T) -> Result<Json> {
 }
 
 fn params<C: Control>(json: &Json) -> Result<C::Params> {
-    if json.is_null() { Ok(C::Params::default()) } else { typed(C::SPEC.id, json) }
+    if is_empty(json) { Ok(C::Params::default()) } else { typed(C::SPEC.id, json) }
+}
+
+fn is_empty(params: &Json) -> bool {
+    params.is_null() || params.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+fn check<C: Control>(json: &Json) -> std::result::Result<(), String> {
+    if is_empty(json) {
+        return Ok(());
+    }
+    if std::any::TypeId::of::<C::Params>() == std::any::TypeId::of::<()>() {
+        return Err(format!("{} takes no parameters", C::SPEC.id));
+    }
+    <C::Params as serde::Deserialize>::deserialize(json).map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn get<'a, C: Control>(resource: &'a Resource, json: &'a Json, account: &'a Account) -> BoxFuture<'a, Result<Option<Reading>>> {

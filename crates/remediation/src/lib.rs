@@ -11,6 +11,9 @@
 //! Neighbouring jobs of one batch that look at the same setting of the same resource, with the same class, intent and mode, share one run, so
 //! that a setting which can only be replaced as a whole is written once. The traits of ledger, vault, hub and post live in `redress-aws`,
 //! because arrows between crates point down.
+//!
+//! [`guards`] stand between plan and change. What they know of the resource's surroundings is read by [`Surroundings`]; what the policy
+//! says comes with the [`Work`], and is decided once more where it depends on tags.
 
 mod action;
 mod control;
@@ -21,16 +24,18 @@ pub mod guards;
 mod image;
 mod plan;
 mod setting;
+mod surroundings;
 
 pub use action::{Action, Condition};
-pub use control::{Control, Located, Spec, Want};
+pub use control::{Control, InCode, Located, Spec, Want};
 pub use diff::changes;
-pub use engine::{Attempt, Engine, Finished, Rim, Work};
+pub use engine::{Attempt, Engine, Finished, Rim, Undecided, View, Work};
 pub use entry::{Entry, Reading};
 pub use image::Image;
 pub use plan::{Applied, Applying, Cleared, Plan, Saved};
 pub use redress_aws::{Account, Error, Kind, Result};
 pub use setting::{Setting, Undo};
+pub use surroundings::Surroundings;
 
 /// A setting's value, seen from a control.
 pub type ValueOf<C> = <<C as Control>::Setting as Setting>::Value;

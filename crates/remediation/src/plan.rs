@@ -3,25 +3,27 @@
 
 use std::time::Duration;
 
-use redress_aws::{Account, Clock, Error, Kind, Result, Vault};
+use redress_aws::{Account, Clock, Error, Kind, Result, Switch, Vault};
 use redress_model::{ImageName, Outcome, Resource, RunId};
 use serde_json::Value as Json;
 
-use crate::{Entry, Image, Reading, Undo, Want, guards};
+use crate::{Entry, Image, Reading, Undo, View, Want, guards};
 
 /// Where and by whom a plan is carried out.
 #[derive(Clone, Copy)]
 pub struct Applying<'a> {
-    /// The controls that share the setting; never empty.
-    pub entries: &'a [&'static Entry],
+    /// The controls that share the setting, with their parameters; never empty.
+    pub views: &'a [View],
     /// The first of them, for reading and writing.
     pub entry: &'static Entry,
     /// The resource.
     pub resource: &'a Resource,
-    /// The controls' parameters.
+    /// The parameters of the first.
     pub params: &'a Json,
     /// The session.
     pub account: &'a Account,
+    /// Asked right before the change.
+    pub switch: &'a dyn Switch,
     /// For waiting.
     pub clock: &'a dyn Clock,
 }
@@ -81,8 +83,8 @@ pub enum Proof {
 pub enum Verified {
     /// It was read again and found good.
     Good {
-        /// The value that was left behind.
-        left: Json,
+        /// What was left behind, as it was read.
+        left: Reading,
         /// The changes for people.
         changes: Vec<String>,
     },
@@ -139,10 +141,10 @@ impl Plan {
     /// Lets every guard look at it.
     ///
     /// # Errors
-    /// The outcome with which a guard stopped it.
-    pub fn clear(self, situation: &guards::Situation<'_>) -> std::result::Result<Cleared, Outcome> {
+    /// How the guards stopped it.
+    pub fn clear(self, situation: &guards::Situation<'_>) -> std::result::Result<Cleared, guards::Stopped> {
         match guards::stopped(situation) {
-            Some(outcome) => Err(outcome),
+            Some(stopped) => Err(stopped),
             None => Ok(Cleared(self)),
         }
     }
@@ -175,6 +177,11 @@ impl Saved {
             let why = "the value was changed by another hand between reading and writing; nothing was written".into();
             return Ok(Err(Verified::Not { outcome: Outcome::Held { why }, left: None }));
         }
+        // Between the guards and here the image was saved and the value read: the switch may have been thrown meanwhile.
+        let stopped = at.switch.stopped().await.unwrap_or_else(|error| Some(format!("the kill switch cannot be read: {error}")));
+        if let Some(why) = stopped {
+            return Ok(Err(Verified::Not { outcome: Outcome::Held { why: format!("{why}; nothing was written") }, left: None }));
+        }
         let applied = Applied { plan, image };
         match at.write(&live.value, &applied.plan.after).await {
             Ok(()) => Ok(Ok(applied)),
@@ -202,7 +209,7 @@ impl Applied {
             doubt = match at.read().await {
                 Ok(None) => return Ok(Verified::Not { outcome: Outcome::Absent, left: None }),
                 Ok(Some(reading)) if self.holds(at, &reading, proof)? => {
-                    return Ok(Verified::Good { left: reading.value, changes: self.plan.changes });
+                    return Ok(Verified::Good { left: reading, changes: self.plan.changes });
                 }
                 Ok(Some(reading)) => Ok(reading.value),
                 Err(error) if error.is_retryable() => Err(error),
@@ -221,8 +228,8 @@ impl Applied {
         match proof {
             Proof::AsPlanned => at.entry.same(&reading.value, &self.plan.after),
             Proof::ControlsKeep => {
-                for entry in at.entries {
-                    if entry.want(reading, at.params)? != Want::Keep {
+                for View { entry, params, .. } in at.views {
+                    if entry.want(reading, params)? != Want::Keep {
                         return Ok(false);
                     }
                 }

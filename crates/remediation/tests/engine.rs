@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use proptest::prelude::*;
-use redress_aws::{Begun, Clock, Kind, Ledger};
+use redress_aws::{Begun, Clock, Error, Kind, Ledger, List, Listed};
 use redress_model::{Intent, Mode, Outcome, Request, Workflow};
 use redress_remediation::{Attempt, Finished};
 use redress_testkit::memory::{Bench, DialOn, EVEN, Fault, Mood, NINETY_NINE, TEN, TEN_BY_HAND};
@@ -14,6 +14,27 @@ async fn automatic(dial: &DialOn<'_>) -> &'static str {
 
 async fn requested(dial: &DialOn<'_>) -> &'static str {
     word(dial.run(Intent::Requested, Attempt::More).await)
+}
+
+async fn approved(dial: &DialOn<'_>) -> &'static str {
+    word(dial.run(Intent::Approved, Attempt::More).await)
+}
+
+async fn shown(dial: &DialOn<'_>) -> &'static str {
+    word(dial.run(Intent::Shown, Attempt::More).await)
+}
+
+/// How often people were told: at once, or with the next digest.
+fn told(bench: &Bench) -> usize {
+    bench.letters.lock().unwrap().len() + listed(bench, List::Notices).len()
+}
+
+fn listed(bench: &Bench, list: List) -> Vec<Listed> {
+    bench.listed.lock().unwrap().iter().filter(|item| item.list == list).cloned().collect()
+}
+
+async fn wait(bench: &Bench, hours: u64) {
+    bench.clock.sleep(std::time::Duration::from_secs(hours * 3600)).await;
 }
 
 async fn undo(dial: &DialOn<'_>) -> &'static str {
@@ -59,7 +80,7 @@ async fn plan_mode_has_no_permission_to_write_and_leaves_the_finding_new() {
     let dial = bench.dial(3).in_mode(Mode::Plan);
     assert_eq!(automatic(&dial).await, "planned");
     assert_eq!((dial.level(), dial.writes()), (Some(3), 0));
-    assert_eq!(*bench.visits.lock().unwrap(), [["dial:Get"]]);
+    assert_eq!(*bench.visits.lock().unwrap(), [["dial:Get", "dial:Tags"]]);
     assert_eq!(bench.workflow(), None);
     assert_eq!(requested(&dial).await, "planned", "a request does not lift the mode");
 }
@@ -198,7 +219,7 @@ async fn the_last_try_tells_people_and_goes_to_the_dead_letters() {
     };
     assert!(why.contains("throttled"), "{why}");
     assert_eq!(bench.workflow(), Some(Workflow::Notified));
-    assert_eq!(bench.letters.lock().unwrap().len(), 1);
+    assert_eq!(told(&bench), 1);
 }
 
 #[tokio::test]
@@ -259,7 +280,8 @@ async fn what_a_person_undid_is_not_done_again_by_itself() {
     let dial = bench.dial(3);
     assert_eq!((automatic(&dial).await, undo(&dial).await), ("remediated", "undone"));
     assert_eq!((automatic(&dial).await, dial.level()), ("held", Some(3)));
-    assert_eq!((requested(&dial).await, dial.level()), ("remediated", Some(10)));
+    assert_eq!((requested(&dial).await, dial.level()), ("needs-approval", Some(3)), "a person is reminded of the other one");
+    assert_eq!((approved(&dial).await, dial.level()), ("remediated", Some(10)));
 }
 
 #[tokio::test]
@@ -274,9 +296,9 @@ async fn undo_is_refused_where_the_value_drifted() {
 #[tokio::test]
 async fn undo_writes_nothing_in_plan_mode() {
     let bench = Bench::default();
-    let mut dial = bench.dial(3);
+    let dial = bench.dial(3);
     assert_eq!(automatic(&dial).await, "remediated");
-    dial.mode = Mode::Plan;
+    let dial = dial.in_mode(Mode::Plan);
     assert_eq!((undo(&dial).await, dial.level()), ("planned", Some(10)));
 }
 
@@ -285,13 +307,14 @@ async fn a_delicate_change_needs_a_person_who_was_told_about_this_very_value() {
     let bench = Bench::default();
     let dial = bench.dial(3);
     dial.mood(Mood { ask: Some("people listen to it".into()), ..Mood::default() });
-    assert_eq!(requested(&dial).await, "needs-approval", "a request before the question is no answer to it");
+    assert_eq!(approved(&dial).await, "needs-approval", "an approval before the question is no answer to it");
     dial.turn(4);
-    assert_eq!(requested(&dial).await, "needs-approval", "the value is another one now");
+    assert_eq!(approved(&dial).await, "needs-approval", "the value is another one now");
     dial.mood(Mood { ask: Some("more people listen to it".into()), ..Mood::default() });
     assert_eq!(automatic(&dial).await, "needs-approval", "nobody but a person consents");
-    assert_eq!((requested(&dial).await, dial.level()), ("remediated", Some(10)));
-    assert_eq!(bench.letters.lock().unwrap().len(), 2, "the same question is put once, whatever number is in it");
+    assert_eq!(requested(&dial).await, "needs-approval", "asking for it again is no consent");
+    assert_eq!(told(&bench), 2, "the same question is put once, whatever number is in it");
+    assert_eq!((approved(&dial).await, dial.level()), ("remediated", Some(10)));
 }
 
 #[tokio::test]
@@ -299,13 +322,13 @@ async fn the_same_click_is_no_answer_to_its_own_question() {
     let bench = Bench::default();
     let dial = bench.dial(3);
     dial.mood(Mood { ask: Some("people listen to it".into()), ..Mood::default() });
-    let click = || Request { event: "one click".into(), at: Some(bench.clock.now()) };
+    let click = || Request::of("one click", Some(bench.clock.now()));
     let first = click();
     for delivery in [first.clone(), first, click()] {
-        assert_eq!(word(dial.run_for(delivery, Intent::Requested, Attempt::More).await), "needs-approval");
+        assert_eq!(word(dial.run_for(delivery, Intent::Approved, Attempt::More).await), "needs-approval");
     }
-    let earlier = Request { event: "another click".into(), at: Some(bench.clock.now() - jiff::SignedDuration::from_secs(5)) };
-    assert_eq!(word(dial.run_for(earlier, Intent::Requested, Attempt::More).await), "needs-approval", "it came before the question");
+    let earlier = Request::of("another click", Some(bench.clock.now() - jiff::SignedDuration::from_secs(5)));
+    assert_eq!(word(dial.run_for(earlier, Intent::Approved, Attempt::More).await), "needs-approval", "it came before the question");
     assert_eq!(dial.level(), Some(3));
 }
 
@@ -318,7 +341,7 @@ async fn a_question_that_nobody_could_read_was_not_asked() {
     assert_eq!(requested(&dial).await, "again");
     set(&bench.hub_fails, None);
     bench.clock.sleep(std::time::Duration::from_mins(2)).await;
-    assert_eq!((requested(&dial).await, dial.level()), ("needs-approval", Some(3)));
+    assert_eq!((approved(&dial).await, dial.level()), ("needs-approval", Some(3)));
 }
 
 #[tokio::test]
@@ -356,7 +379,7 @@ async fn what_cannot_be_undone_needs_approval() {
     let bench = Bench::default();
     let dial = bench.dial(3).seen_by(&[&NINETY_NINE]);
     assert_eq!((automatic(&dial).await, dial.level()), ("needs-approval", Some(3)));
-    assert_eq!((requested(&dial).await, dial.level()), ("remediated", Some(99)));
+    assert_eq!((approved(&dial).await, dial.level()), ("remediated", Some(99)));
 }
 
 #[tokio::test]
@@ -365,9 +388,9 @@ async fn a_control_that_tells_never_writes_and_says_it_once() {
     let dial = bench.dial(3).seen_by(&[&TEN_BY_HAND]);
     assert_eq!((automatic(&dial).await, automatic(&dial).await), ("needs-person", "needs-person"));
     assert_eq!(dial.writes(), 0);
-    assert!(bench.visits.lock().unwrap().iter().all(|actions| actions == &["dial:Get"]));
+    assert!(bench.visits.lock().unwrap().iter().all(|actions| actions == &["dial:Get", "dial:Tags"]));
     assert_eq!(bench.workflow(), Some(Workflow::Notified));
-    assert_eq!(bench.letters.lock().unwrap().len(), 1);
+    assert_eq!(told(&bench), 1);
 }
 
 #[tokio::test]
@@ -413,6 +436,233 @@ async fn a_change_that_could_not_be_reported_is_found_compliant_and_resolved_lat
     assert_eq!(automatic(&dial).await, "compliant");
     assert_eq!(bench.workflow(), Some(Workflow::Resolved));
     assert_eq!((undo(&dial).await, dial.level()), ("undone", Some(3)), "the change is on record all the same");
+}
+
+#[tokio::test]
+async fn in_mode_approve_nothing_is_written_before_a_person_said_yes() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).in_mode(Mode::Approve);
+    assert_eq!((automatic(&dial).await, requested(&dial).await, dial.level()), ("needs-approval", "needs-approval", Some(3)));
+    assert!(bench.visits.lock().unwrap().iter().all(|actions| !actions.contains(&"dial:Put")), "there was no permission to write");
+    assert_eq!((approved(&dial).await, dial.level()), ("remediated", Some(10)));
+    assert_eq!((undo(&dial).await, dial.level()), ("undone", Some(3)));
+}
+
+#[tokio::test]
+async fn an_approval_that_comes_too_late_is_asked_for_again() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).in_mode(Mode::Approve);
+    assert_eq!(automatic(&dial).await, "needs-approval");
+    wait(&bench, 7 * 24).await;
+    assert_eq!((approved(&dial).await, dial.level()), ("needs-approval", Some(3)));
+    assert_eq!((approved(&dial).await, dial.level()), ("remediated", Some(10)), "the question was put anew");
+}
+
+#[tokio::test]
+async fn who_approved_is_on_record() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).in_mode(Mode::Approve);
+    assert_eq!(automatic(&dial).await, "needs-approval");
+    bench.clock.sleep(std::time::Duration::from_secs(1)).await;
+    let by = Request { by: Some("ann".into()), ..Request::of("click", Some(bench.clock.now())) };
+    assert_eq!(word(dial.run_for(by, Intent::Approved, Attempt::More).await), "remediated");
+    let records = bench.records.lock().unwrap();
+    let record = records.values().last().unwrap();
+    assert_eq!((record.by.as_deref(), record.intent), (Some("ann"), Intent::Approved));
+}
+
+#[tokio::test]
+async fn who_wants_to_see_a_plan_is_shown_one_and_nothing_can_be_written() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    assert_eq!((shown(&dial).await, dial.level()), ("planned", Some(3)));
+    assert_eq!((shown(&dial).await, bench.notes.lock().unwrap().len()), ("planned", 2), "whoever asks is answered");
+    assert!(bench.visits.lock().unwrap().iter().all(|actions| !actions.contains(&"dial:Put")));
+}
+
+fn on() -> redress_aws::Result<Option<String>> {
+    Ok(Some("the kill switch is on".into()))
+}
+
+#[tokio::test]
+async fn the_kill_switch_stops_everybody_and_what_comes_by_itself_is_tried_later() {
+    let bench = Bench::default();
+    let undoable = bench.dial(3);
+    assert_eq!(automatic(&undoable).await, "remediated");
+    set(&bench.switch, [on()].into());
+    let dial = bench.dial(3);
+    assert_eq!((automatic(&dial).await, requested(&dial).await, approved(&dial).await), ("deferred", "held", "held"));
+    assert_eq!((undo(&undoable).await, undoable.level()), ("held", Some(10)));
+    assert_eq!((dial.level(), dial.writes()), (Some(3), 0));
+    assert_eq!(listed(&bench, List::Later).len(), 1);
+    set(&bench.switch, [Ok(None)].into());
+    assert_eq!((automatic(&dial).await, dial.level()), ("remediated", Some(10)));
+}
+
+#[tokio::test]
+async fn a_switch_that_is_thrown_while_the_image_is_saved_still_stops_the_write() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    set(&bench.switch, [Ok(None), on()].into());
+    assert_eq!((automatic(&dial).await, dial.level(), dial.writes()), ("held", Some(3), 0));
+}
+
+#[tokio::test]
+async fn a_switch_that_cannot_be_read_stops_every_write() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    set(&bench.switch, [Err(Error::new(Kind::Denied, "ssm:GetParameter", "injected"))].into());
+    assert_eq!((automatic(&dial).await, dial.writes()), ("deferred", 0));
+    assert!(bench.notes.lock().unwrap()[0].note.contains("cannot be read"));
+}
+
+const RULE: &str = "version: 1\nrules:\n  - ";
+
+#[tokio::test]
+async fn beyond_the_blast_radius_changes_wait_for_the_next_hour() {
+    let bench = Bench::default();
+    let policy = format!("{RULE}blast_radius: {{changes: 2}}\n");
+    let dials: Vec<_> = (0..3).map(|_| bench.dial(3).under(&policy)).collect();
+    let mut words = Vec::new();
+    for dial in &dials {
+        words.push(automatic(dial).await);
+    }
+    assert_eq!(words, ["remediated", "remediated", "deferred"]);
+    let waiting = listed(&bench, List::Later);
+    assert!(
+        waiting.len() == 1 && waiting[0].at > bench.clock.now() && waiting[0].at <= bench.clock.now() + jiff::SignedDuration::from_hours(1)
+    );
+    assert_eq!(automatic(&dials[0]).await, "compliant", "what needs no change counts for nothing");
+    wait(&bench, 1).await;
+    assert_eq!(automatic(&dials[2]).await, "remediated");
+}
+
+#[tokio::test]
+async fn a_share_of_what_nobody_counts_is_one() {
+    let bench = Bench::default();
+    let policy = format!("{RULE}blast_radius: {{percent: 50}}\n");
+    let dials: Vec<_> = (0..3).map(|_| bench.dial(3).under(&policy)).collect();
+    assert_eq!((automatic(&dials[0]).await, automatic(&dials[1]).await), ("remediated", "deferred"));
+    set(&bench.population, Some(10));
+    assert_eq!(automatic(&dials[2]).await, "remediated");
+}
+
+#[tokio::test]
+async fn what_does_not_last_is_contested_and_who_undoes_it_is_named() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).under(&format!("{RULE}contested: {{times: 2, hours: 6}}\n"));
+    set(&bench.other_hand, Some("arn:aws:iam::111122223333:role/deploy".into()));
+    for _ in 0..2 {
+        assert_eq!(automatic(&dial).await, "remediated");
+        dial.turn(3);
+    }
+    assert_eq!((automatic(&dial).await, dial.level()), ("held", Some(3)));
+    assert!(bench.notes.lock().unwrap().last().unwrap().note.contains("role/deploy undoes it"));
+    wait(&bench, 6).await;
+    assert_eq!(automatic(&dial).await, "remediated", "it is long ago");
+}
+
+#[tokio::test]
+async fn a_person_s_consent_ends_a_quarrel() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).under(&format!("{RULE}contested: {{times: 1, hours: 6}}\n"));
+    assert_eq!(automatic(&dial).await, "remediated");
+    dial.turn(3);
+    assert_eq!((automatic(&dial).await, approved(&dial).await), ("held", "remediated"));
+    dial.turn(3);
+    assert_eq!(automatic(&dial).await, "remediated");
+}
+
+#[tokio::test]
+async fn outside_of_its_window_a_change_waits_on_the_list_and_the_finding_stays_new() {
+    let bench = Bench::default();
+    // The clock stands at 2027-01-15 08:00:00 UTC, a Friday.
+    let window = "change_windows: [{days: [sat], from: '02:00', to: '03:00', zone: UTC}]";
+    let dial = bench.dial(3).under(&format!("{RULE}{window}\n"));
+    assert_eq!((automatic(&dial).await, dial.level()), ("deferred", Some(3)));
+    assert_eq!(bench.workflow(), None);
+    let waiting = listed(&bench, List::Later);
+    assert_eq!(waiting[0].at.to_string(), "2027-01-16T02:00:00Z");
+    assert!(waiting[0].body.contains(r#""intent":"automatic""#));
+    wait(&bench, 18).await;
+    assert_eq!((automatic(&dial).await, dial.level()), ("remediated", Some(10)));
+}
+
+#[tokio::test]
+async fn what_code_owns_is_held_with_the_change_to_make_there() {
+    let bench = Bench::default();
+    set(&bench.tags, [("ManagedBy".to_owned(), "terraform".to_owned())].into());
+    let dial = bench.dial(3);
+    assert_eq!((automatic(&dial).await, dial.level()), ("held", Some(3)));
+    assert!(bench.notes.lock().unwrap()[0].note.contains("level = right"));
+    let dial = dial.under(&format!("{RULE}owned_by_code: change\n"));
+    assert_eq!((automatic(&dial).await, dial.level()), ("remediated", Some(10)));
+}
+
+#[tokio::test]
+async fn nothing_is_changed_where_the_tags_cannot_be_read() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    set(&bench.tags_fail, Some(Kind::Denied));
+    assert_eq!((automatic(&dial).await, dial.writes()), ("failed", 0));
+    set(&bench.tags_fail, Some(Kind::Throttled));
+    assert_eq!((automatic(&dial).await, dial.writes()), ("again", 0));
+}
+
+#[tokio::test]
+async fn a_rule_about_tags_decides_before_there_is_permission_to_write() {
+    let bench = Bench::default();
+    let policy = "version: 1\nrules:\n  - mode: plan\n  - for: {tags: {env: dev}}\n    mode: auto\n";
+    let dial = bench.dial(3).under(policy);
+    assert_eq!((automatic(&dial).await, dial.level()), ("planned", Some(3)));
+    assert!(bench.visits.lock().unwrap().iter().all(|actions| !actions.contains(&"dial:Put")));
+    set(&bench.tags, [("env".to_owned(), "dev".to_owned())].into());
+    let other = bench.dial(3).under(policy);
+    assert_eq!((automatic(&other).await, other.level()), ("remediated", Some(10)));
+}
+
+#[tokio::test]
+async fn an_exemption_by_a_person_counts_until_it_ends() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    assert_eq!(word(dial.run(Intent::Exempted, Attempt::More).await), "exempt");
+    assert_eq!((bench.workflow(), bench.visits.lock().unwrap().len()), (Some(Workflow::Notified), 0));
+    assert_eq!((automatic(&dial).await, requested(&dial).await, approved(&dial).await), ("exempt", "exempt", "exempt"));
+    let ends = listed(&bench, List::Exemptions);
+    assert_eq!(ends[0].at.duration_since(bench.clock.now()).as_hours() / 24, 29, "thirty days, less the seconds since");
+    wait(&bench, 30 * 24).await;
+    assert_eq!((automatic(&dial).await, dial.level()), ("remediated", Some(10)));
+}
+
+#[tokio::test]
+async fn of_two_controls_of_one_run_the_exempt_one_is_left_alone() {
+    let bench = Bench::default();
+    let even = bench.dial(3).seen_by(&[&EVEN]);
+    assert_eq!(word(even.run(Intent::Exempted, Attempt::More).await), "exempt");
+    let both = even.seen_by(&[&EVEN, &TEN]);
+    both.turn(9);
+    assert_eq!((automatic(&both).await, both.level()), ("remediated", Some(10)));
+    let records = bench.records.lock().unwrap();
+    assert_eq!(records.values().last().unwrap().controls.len(), 1);
+}
+
+#[tokio::test]
+async fn a_plain_success_is_told_with_the_next_digest_and_announced_once() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    assert_eq!((automatic(&dial).await, automatic(&dial).await, automatic(&dial).await), ("remediated", "compliant", "compliant"));
+    assert_eq!((bench.letters.lock().unwrap().len(), listed(&bench, List::Notices).len()), (0, 1));
+    assert_eq!(*bench.announced.lock().unwrap(), ["remediated", "compliant"]);
+    assert!(listed(&bench, List::Notices)[0].body.contains("payments"), "the account's name is in it");
+}
+
+#[tokio::test]
+async fn what_failed_is_told_at_once() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    dial.faults(&[], &[Fault::Fails(Kind::Denied)]);
+    assert_eq!(automatic(&dial).await, "failed");
+    assert_eq!((bench.letters.lock().unwrap().len(), listed(&bench, List::Notices).len()), (1, 0));
 }
 
 fn any_fault() -> impl Strategy<Value = Fault> {

@@ -8,6 +8,8 @@ pub mod cloudtrail;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 #[cfg(feature = "iam")]
+pub mod granted;
+#[cfg(feature = "iam")]
 pub mod iam;
 #[cfg(feature = "kms")]
 pub mod kms;
@@ -17,6 +19,8 @@ pub mod rds;
 pub mod s3;
 #[cfg(feature = "s3")]
 pub mod s3_account;
+#[cfg(feature = "surroundings")]
+pub mod surroundings;
 
 use redress_remediation::{Error, Kind, Result};
 

@@ -49,19 +49,28 @@ pub struct Options {
     pub visibility: u32,
     /// The directory with the functions' binaries.
     pub binaries: PathBuf,
+    /// Other parameters of the template.
+    pub parameters: Vec<(String, String)>,
 }
 
 impl Options {
     /// The shipped modes, with binaries of the development profile.
     pub fn new() -> Self {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from);
-        Self { modes: None, visibility: 6, binaries: target.join("debug") }
+        Self { modes: None, visibility: 6, binaries: target.join("debug"), parameters: Vec::new() }
     }
 
     /// The same with these modes.
     #[must_use]
     pub fn modes(self, modes: &str) -> Self {
         Self { modes: Some(modes.to_owned()), ..self }
+    }
+
+    /// The same with a parameter of the template.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push((name.to_owned(), value.to_owned()));
+        self
     }
 }
 
@@ -86,10 +95,13 @@ impl LocalAws {
         command.args(["-m", "localaws", "up", "--moto-python"]).arg(venv("moto"));
         command.arg("--template").arg(top().join("infra/template.yaml"));
         command.arg("--member-role").arg(top().join("infra/member-role.yaml"));
-        for name in ["finding-router", "cis-remediator"] {
+        for name in ["finding-router", "cis-remediator", "finding-sweeper"] {
             command.args(["--function", &binary(name)]);
         }
         command.args(["--visibility-seconds", &options.visibility.to_string()]);
+        for (name, value) in &options.parameters {
+            command.args(["--parameter", &format!("{name}={value}")]);
+        }
         if let Some(modes) = &options.modes {
             command.args(["--modes", modes]);
         }

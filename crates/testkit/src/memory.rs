@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -10,15 +10,19 @@ use aws_types::SdkConfig;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use redress_aws::{
-    Account, Accounts, Annotation, Answer, Begun, Clock, Error, Gate, Hub, Kind, Ledger, Memory, Post, Result, Vault, Visit,
+    Account, Accounts, Annotation, Answer, Begun, Bus, Clock, Error, Gate, Hub, Kind, Ledger, Listed, Memory, Places, Post, Result, Switch,
+    Vault, Visit,
 };
 use redress_model::{
-    AccountId, Class, Digest, ImageName, Intent, Mode, Partition, Record, Region, Request, Resource, RunId, Scope, Severity, Workflow,
+    AccountId, Class, Digest, ImageName, Intent, Job, Mode, Partition, Policy, Record, Region, Request, Resource, RunId, Scope, Severity,
+    Workflow,
     job::FindingKey,
+    policy::{Case, Tags, Terms},
 };
-use redress_remediation::{Action, Attempt, Control, Engine, Entry, Finished, Located, Rim, Setting, Spec, Undo, Want, Work};
+use redress_remediation::{
+    Action, Attempt, Control, Engine, Entry, Finished, InCode, Located, Rim, Setting, Spec, Surroundings, Undecided, Undo, View, Want, Work,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use crate::events::unique;
 
@@ -139,6 +143,9 @@ macro_rules! dial_control {
                 scope: Scope::Regional,
                 resources: &["Dial"],
                 labels: &[],
+                prowler: &[],
+                config_rules: &[],
+                in_code: InCode { cloudformation: "Level: right", terraform: "level = right" },
             };
             type Setting = Dial;
             type Params = ();
@@ -225,8 +232,23 @@ pub struct Bench {
     pub notes: Mutex<Vec<Annotation>>,
     /// Whether findings can be annotated.
     pub hub_fails: Mutex<Option<Kind>>,
-    /// What people were told.
+    /// What people were told at once.
     pub letters: Mutex<Vec<String>>,
+    /// What time will bring.
+    pub listed: Mutex<Vec<Listed>>,
+    /// The outcomes that were announced on the bus.
+    pub announced: Mutex<Vec<&'static str>>,
+    /// The positions of the kill switch, one for each look at it; the last one stays.
+    pub switch: Mutex<VecDeque<Result<Option<String>>>>,
+    /// The tags of every dial.
+    pub tags: Mutex<Tags>,
+    /// Whether they can be read.
+    pub tags_fail: Mutex<Option<Kind>>,
+    /// Who else turns dials.
+    pub other_hand: Mutex<Option<String>>,
+    /// How many dials there are, where that is known.
+    pub population: Mutex<Option<u32>>,
+    counts: Mutex<HashMap<String, u32>>,
 }
 
 impl Default for Bench {
@@ -245,6 +267,14 @@ impl Default for Bench {
             notes: Mutex::default(),
             hub_fails: Mutex::default(),
             letters: Mutex::default(),
+            listed: Mutex::default(),
+            announced: Mutex::default(),
+            switch: Mutex::default(),
+            tags: Mutex::default(),
+            tags_fail: Mutex::default(),
+            other_hand: Mutex::default(),
+            population: Mutex::default(),
+            counts: Mutex::default(),
         }
     }
 }
@@ -283,12 +313,13 @@ impl Ledger for Bench {
         })
     }
 
-    fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory) -> Answer<'a, ()> {
+    fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory, listed: &'a [Listed]) -> Answer<'a, ()> {
         let fault = if lock(&self.finish_fails).is_some() { &self.finish_fails } else { &self.ledger_fails };
         injected(fault, "ledger", || {
             lock(&self.locks).remove(lane);
             lock(&self.memory).entry(lane.clone()).or_default().extend(memory.clone());
             lock(&self.records).insert(record.run, record.clone());
+            lock(&self.listed).extend(listed.iter().cloned());
             Ok(())
         })
     }
@@ -302,6 +333,63 @@ impl Ledger for Bench {
 
     fn load(&self, run: RunId) -> Answer<'_, Option<Record>> {
         injected(&self.ledger_fails, "ledger", || Ok(lock(&self.records).get(&run).cloned()))
+    }
+
+    fn count<'a>(&'a self, what: &'a str) -> Answer<'a, u32> {
+        injected(&self.ledger_fails, "ledger", || {
+            let mut counts = lock(&self.counts);
+            let count = counts.entry(what.to_owned()).or_default();
+            *count += 1;
+            Ok(*count)
+        })
+    }
+
+    fn recent(&self, since: Timestamp, _now: Timestamp) -> Answer<'_, Vec<Record>> {
+        injected(&self.ledger_fails, "ledger", || {
+            Ok(lock(&self.records).values().rev().filter(|record| record.ended >= since).cloned().collect())
+        })
+    }
+}
+
+impl Bus for Bench {
+    fn announce<'a>(&'a self, record: &'a Record) -> Answer<'a, ()> {
+        lock(&self.announced).push(record.outcome.word());
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Switch for Bench {
+    fn stopped(&self) -> Answer<'_, Option<String>> {
+        let mut throws = lock(&self.switch);
+        // The last position stays.
+        let now = if throws.len() > 1 { throws.pop_front() } else { throws.front().cloned() };
+        Box::pin(async { now.unwrap_or(Ok(None)) })
+    }
+}
+
+impl Places for Bench {
+    fn name<'a>(&'a self, _account: &'a AccountId, _now: Timestamp) -> Answer<'a, String> {
+        Box::pin(async { Ok("payments".into()) })
+    }
+}
+
+impl Surroundings for Bench {
+    fn reads(&self) -> &'static [Action] {
+        const { &[Action::anywhere("dial:Tags")] }
+    }
+
+    fn tags<'a>(&'a self, _account: &'a Account, _resource: &'a Resource) -> Answer<'a, Tags> {
+        injected(&self.tags_fail, "dial:Tags", || Ok(lock(&self.tags).clone()))
+    }
+
+    fn changed_by<'a>(&'a self, _account: &'a Account, _resource: &'a Resource, _since: Timestamp) -> Answer<'a, Option<String>> {
+        let by = lock(&self.other_hand).clone();
+        Box::pin(async { Ok(by) })
+    }
+
+    fn population<'a>(&'a self, _account: &'a Account, _resource: &'a Resource) -> Answer<'a, Option<u32>> {
+        let population = *lock(&self.population);
+        Box::pin(async move { Ok(population) })
     }
 }
 
@@ -344,8 +432,10 @@ pub struct DialOn<'a> {
     id: String,
     /// The controls that look at it.
     pub entries: Vec<&'static Entry>,
-    /// How far they may go.
-    pub mode: Mode,
+    /// What the policy says of each.
+    pub terms: Terms,
+    /// The policy, where something in it depends on tags.
+    pub undecided: Option<Undecided>,
     /// The time that is left of the invocation.
     seconds: i64,
 }
@@ -355,7 +445,7 @@ impl Bench {
     pub fn dial(&self, level: i64) -> DialOn<'_> {
         let id = format!("dial-{}", unique());
         lock(&DIALS).insert(id.clone(), Cell { level: Some(level), ..Cell::default() });
-        DialOn { bench: self, id, entries: vec![&TEN], mode: Mode::Auto, seconds: 60 }
+        DialOn { bench: self, id, entries: vec![&TEN], terms: Terms::of(Mode::Auto), undecided: None, seconds: 60 }
     }
 
     /// What became of the finding last: its status, or `None` where it was left alone.
@@ -380,7 +470,29 @@ impl<'a> DialOn<'a> {
     /// The same dial in another mode.
     #[must_use]
     pub fn in_mode(self, mode: Mode) -> DialOn<'a> {
-        DialOn { mode, ..self }
+        DialOn { terms: Terms::of(mode), ..self }
+    }
+
+    /// The same dial under a policy, which is decided for it.
+    #[must_use]
+    pub fn under(self, policy: &str) -> DialOn<'a> {
+        let policy = Policy::parse(policy, "auto".parse().unwrap(), &|_, _| Ok(())).unwrap();
+        let (resource, control) = (self.resource(), self.entries[0].id().unwrap());
+        let case = Case { control: &control, class: Class::Automatic, resource: &resource, place: None, tags: None };
+        let terms = policy.decide(&case, self.bench.clock.now());
+        let undecided = terms.needs_tags.then(|| Undecided { policy: Arc::new(policy), place: None });
+        DialOn { terms, undecided, ..self }
+    }
+
+    fn resource(&self) -> Resource {
+        Resource {
+            kind: "Dial".into(),
+            id: self.id.clone(),
+            account: AccountId::try_from("111122223333").unwrap(),
+            region: Region::try_from("us-east-1").unwrap(),
+            partition: Partition::try_from("aws").unwrap(),
+            name: None,
+        }
     }
 
     /// Where it stands.
@@ -420,24 +532,36 @@ impl<'a> DialOn<'a> {
     pub async fn run(&self, intent: Intent, attempt: Attempt) -> Finished {
         self.bench.clock.sleep(Duration::from_secs(1)).await;
         let at = Some(self.bench.clock.now());
-        self.run_for(Request { event: format!("event-{}", unique()), at }, intent, attempt).await
+        self.run_for(Request::of(format!("event-{}", unique()), at), intent, attempt).await
     }
 
     /// Runs the engine on this event.
     pub async fn run_for(&self, request: Request, intent: Intent, attempt: Attempt) -> Finished {
-        let resource = Resource {
-            kind: "Dial".into(),
-            id: self.id.clone(),
-            account: AccountId::try_from("111122223333").unwrap(),
-            region: Region::try_from("us-east-1").unwrap(),
-            partition: Partition::try_from("aws").unwrap(),
-            name: None,
+        let Self { bench, entries, terms, .. } = self;
+        let controls = entries.iter().map(|entry| entry.id().unwrap()).collect();
+        let finding = Some(FindingKey::asff("finding", "product"));
+        let job = Job { intent, controls, resource: self.resource(), finding, request: request.clone() };
+        let work = Work {
+            views: entries.iter().map(|entry| View::new(entry, terms.clone())).collect(),
+            resource: self.resource(),
+            lane: self.lane(),
+            intent,
+            request,
+            jobs: vec![job],
+            undecided: self.undecided.clone(),
         };
-        let findings = vec![FindingKey { id: "finding".into(), product: "product".into() }];
-        let Self { bench, entries, mode, .. } = self;
-        let work =
-            Work { entries: entries.clone(), resource, lane: self.lane(), intent, mode: *mode, request, findings, params: Json::Null };
-        let rim = Rim { accounts: *bench, ledger: *bench, vault: *bench, hub: *bench, post: *bench, clock: &bench.clock };
+        let rim = Rim {
+            accounts: *bench,
+            ledger: *bench,
+            vault: *bench,
+            hub: *bench,
+            post: *bench,
+            bus: *bench,
+            switch: *bench,
+            places: *bench,
+            surroundings: *bench,
+            clock: &bench.clock,
+        };
         let deadline = bench.clock.now() + SignedDuration::from_secs(self.seconds);
         Engine::new(rim, deadline).run(&work, attempt).await
     }

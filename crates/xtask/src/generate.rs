@@ -5,6 +5,7 @@
 
 mod catalog;
 mod member_role;
+mod policy_schema;
 mod reference;
 
 use std::{fs, io, path::PathBuf};
@@ -22,6 +23,7 @@ fn all() -> io::Result<Vec<Generated>> {
     files.push(catalog::known());
     files.push(reference::file()?);
     files.push(member_role::file()?);
+    files.push(policy_schema::file()?);
     Ok(files)
 }
 

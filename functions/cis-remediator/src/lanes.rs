@@ -1,11 +1,51 @@
 //! Sorting a batch: jobs into lanes, neighbours in a lane into shared pieces of work.
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
 use redress_controls::find;
 use redress_lambda::Message;
-use redress_model::{Digest, Intent, Job, Mode, Modes};
-use redress_remediation::Work;
-use serde_json::Value;
+use redress_model::{
+    AccountId, ControlId, Digest, Intent, Job, Mode, Policy,
+    policy::{Case, Place},
+};
+use redress_remediation::{Entry, Undecided, View, Work};
 use tracing::{error, info};
+
+/// What decides how far the jobs of a batch may go.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// The policy in force.
+    pub(crate) policy: Arc<Policy>,
+    /// Where accounts are, as far as that was asked for and is known.
+    pub(crate) places: BTreeMap<AccountId, Place>,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+/// A message that is a job.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) message: String,
+    pub(crate) receives: u32,
+    pub(crate) job: Job,
+}
+
+/// The jobs of a batch, and the ids of messages that are none.
+pub(crate) fn read(batch: Vec<Message>) -> (Vec<Received>, Vec<String>) {
+    let mut unreadable = Vec::new();
+    let mut received = Vec::new();
+    for message in batch {
+        match serde_json::from_str(&message.body) {
+            Ok(job) => received.push(Received { message: message.id, receives: message.receives, job }),
+            Err(error) => {
+                error!(message_id = message.id, %error, "not a job");
+                unreadable.push(message.id);
+            }
+        }
+    }
+    (received, unreadable)
+}
 
 /// What is to be done on one resource, in order.
 #[derive(Debug)]
@@ -23,42 +63,44 @@ pub(crate) struct Piece {
     pub(crate) receives: u32,
 }
 
-/// The lanes of a batch, and the ids of messages that are no jobs.
-pub(crate) fn sort(batch: Vec<Message>, modes: &Modes) -> (Vec<Lane>, Vec<String>) {
+/// The lanes of a batch.
+pub(crate) fn sort(received: Vec<Received>, rules: &Rules) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::new();
-    let mut unreadable = Vec::new();
-    for message in batch {
-        let job: Job = match serde_json::from_str(&message.body) {
-            Ok(job) => job,
-            Err(error) => {
-                error!(message_id = message.id, %error, "not a job");
-                unreadable.push(message.id);
-                continue;
-            }
-        };
-        let Some(piece) = piece(job, &message, modes) else { continue };
+    for received in received {
+        let Some(piece) = piece(received, rules) else { continue };
         match lanes.iter_mut().find(|lane| lane.lane == piece.work.lane) {
             Some(lane) => lane.push(piece),
             None => lanes.push(Lane { lane: piece.work.lane.clone(), pieces: vec![piece] }),
         }
     }
-    (lanes, unreadable)
+    lanes
 }
 
-fn piece(job: Job, message: &Message, modes: &Modes) -> Option<Piece> {
-    let Some(entry) = find(job.control.as_str()) else {
-        info!(message_id = message.id, control = %job.control, "skipped: the control is not one of ours");
+fn piece(Received { message, receives, job }: Received, rules: &Rules) -> Option<Piece> {
+    let place = rules.places.get(&job.resource.account);
+    let view = |control: &ControlId| {
+        let entry: &'static Entry = find(control.as_str())?;
+        let case = Case { control, class: entry.spec.class, resource: &job.resource, place, tags: None };
+        Some(View::new(entry, rules.policy.decide(&case, rules.now)))
+    };
+    let views: Vec<View> = job.controls.iter().filter_map(view).collect();
+    let Some(first) = views.first() else {
+        info!(message_id = message, controls = ?job.controls, "skipped: the control is not one of ours");
         return None;
     };
-    let mode = modes.of(&job.control, entry.spec.class);
-    if mode == Mode::Off {
-        info!(message_id = message.id, control = %job.control, "skipped: the control is switched off");
+    if views.iter().any(|view| view.entry.setting != first.entry.setting) {
+        error!(message_id = message, controls = ?job.controls, "skipped: the controls look at different settings");
         return None;
     }
-    let lane = job.lane();
-    let Job { intent, resource, finding, request, .. } = job;
-    let work = Work { entries: vec![entry], resource, lane, intent, mode, request, findings: vec![finding], params: Value::Null };
-    Some(Piece { work, messages: vec![message.id.clone()], receives: message.receives })
+    let needs_tags = views.iter().any(|view| view.terms.needs_tags);
+    let undecided = needs_tags.then(|| Undecided { policy: rules.policy.clone(), place: place.cloned() });
+    let Job { intent, resource, request, .. } = job.clone();
+    let work = Work { views, lane: job.lane(), resource, intent, request, jobs: vec![job], undecided };
+    if work.undecided.is_none() && work.mode() == Mode::Off {
+        info!(message_id = message, controls = ?work.jobs.first().map(|job| &job.controls), "skipped: the control is switched off");
+        return None;
+    }
+    Some(Piece { work, messages: vec![message], receives })
 }
 
 impl Lane {
@@ -71,24 +113,26 @@ impl Lane {
 }
 
 impl Piece {
-    /// The same setting, wanted in the same way. Undoing is never shared: each control has its own change to take back. Classes are kept apart, so that a question to people never holds up what needs none.
+    /// The same setting, wanted in the same way and under the same terms. Undoing is never shared: each control has its own change to take
+    /// back. Classes are kept apart, so that a question to people never holds up what needs none; and so are the requests of people, each of
+    /// which may be an answer.
     fn shares_with(&self, other: &Self) -> bool {
-        let key = |piece: &Self| {
-            let first = piece.work.entries.first().map(|entry| (entry.setting, entry.spec.class));
-            (first, piece.work.intent, piece.work.mode)
-        };
-        self.work.intent != Intent::Undo && key(self) == key(other)
+        let (Some(one), Some(two)) = (self.work.views.first(), other.work.views.first()) else { return false };
+        let (mine, theirs) = (&self.work, &other.work);
+        let is_alike =
+            one.entry.setting == two.entry.setting && one.entry.spec.class == two.entry.spec.class && one.terms.is_like(&two.terms);
+        let is_decided = mine.undecided.is_none() && theirs.undecided.is_none();
+        let is_wanted_alike = mine.intent == theirs.intent && (mine.intent == Intent::Automatic || mine.request == theirs.request);
+        is_alike && is_decided && is_wanted_alike && mine.intent != Intent::Undo
     }
 
     fn join(&mut self, other: Self) {
-        for entry in other.work.entries {
-            if self.work.entries.iter().all(|known| known.spec.id != entry.spec.id) {
-                self.work.entries.push(entry);
+        for view in other.work.views {
+            if self.work.views.iter().all(|known| known.entry.spec.id != view.entry.spec.id) {
+                self.work.views.push(view);
             }
         }
-        self.work
-            .findings
-            .extend(other.work.findings.into_iter().filter(|finding| !self.work.findings.contains(finding)).collect::<Vec<_>>());
+        self.work.jobs.extend(other.work.jobs);
         self.messages.extend(other.messages);
         self.receives = self.receives.max(other.receives);
     }
@@ -103,14 +147,16 @@ mod tests {
     fn message(id: &str, control: &str, resource: &str, intent: &str) -> Message {
         let resource = json!({"kind": "AwsAccount", "id": resource, "account": "111122223333", "region": "us-east-1", "partition": "aws"});
         let finding = json!({"id": format!("finding-{id}"), "product": "p"});
+        let request = json!({"event": "e", "at": null});
         let body =
-            json!({"intent": intent, "control": control, "resource": resource, "finding": finding, "request": {"event": "e", "at": null}})
-                .to_string();
+            json!({"intent": intent, "controls": [control], "resource": resource, "finding": finding, "request": request}).to_string();
         Message { id: id.into(), body, receives: 1 }
     }
 
     fn sorted(batch: Vec<Message>, modes: &str) -> (Vec<Vec<Vec<String>>>, Vec<String>) {
-        let (lanes, unreadable) = sort(batch, &modes.parse().unwrap());
+        let (received, unreadable) = read(batch);
+        let policy = Arc::new(Policy::of_modes(modes.parse().unwrap()));
+        let lanes = sort(received, &Rules { policy, places: BTreeMap::new(), now: Timestamp::UNIX_EPOCH });
         (lanes.into_iter().map(|lane| lane.pieces.into_iter().map(|piece| piece.messages).collect()).collect(), unreadable)
     }
 

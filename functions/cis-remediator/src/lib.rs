@@ -1,18 +1,26 @@
 //! cis-remediator: from jobs to outcomes.
 //!
-//! Reads jobs from the FIFO queue, a lane per resource. Lanes are worked on side by side, the jobs of a lane in their order; neighbours that
-//! look at the same setting, wanted in the same way, share one run. Everything else is the engine's.
+//! Reads jobs from the FIFO queue, a lane per resource, and asks the policy how far each may go. Lanes are worked on side by side, the jobs
+//! of a lane in their order; neighbours that look at the same setting, wanted in the same way, share one run. Everything else is the
+//! engine's.
 
 mod lanes;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_types::SdkConfig;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use lanes::{Lane, Piece};
-use redress_aws::{Clock, DynamoLedger, Org, OrgSettings, S3Vault, SecurityHub, Sns, SystemClock};
+use lanes::{Lane, Piece, Received, Rules};
+use redress_aws::{
+    Answer, Channels, Clock, DynamoLedger, EventBus, Org, OrgSettings, Organizations, PolicyFile, S3Vault, SecurityHub, SsmSwitch, Switch,
+    SystemClock,
+};
+use redress_controls::check;
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
-use redress_model::{AccountId, Arn, Modes};
+use redress_model::{AccountId, Arn, policy::Place};
 use redress_remediation::{Attempt, Engine, Finished, Rim};
+use redress_settings::surroundings::Around;
 use tracing::{error, warn};
 
 /// The function with its collaborators.
@@ -21,13 +29,31 @@ pub struct CisRemediator {
     ledger: DynamoLedger,
     vault: S3Vault,
     hub: SecurityHub,
-    post: Sns,
+    post: Channels,
+    bus: EventBus,
+    switch: Counted,
+    organizations: Organizations,
+    policy: PolicyFile,
     clock: SystemClock,
-    modes: Modes,
     /// After this many receives SQS moves a message to the dead-letter queue.
     max_receives: u32,
     /// Lanes at once.
     concurrency: usize,
+}
+
+/// A kill switch that counts what it stops, for the alarm.
+struct Counted(SsmSwitch);
+
+impl Switch for Counted {
+    fn stopped(&self) -> Answer<'_, Option<String>> {
+        Box::pin(async {
+            let stopped = self.0.stopped().await;
+            if !matches!(stopped, Ok(None)) {
+                count(Metric::StoppedByKillSwitch, SystemClock.now());
+            }
+            stopped
+        })
+    }
 }
 
 impl CisRemediator {
@@ -36,29 +62,71 @@ impl CisRemediator {
     /// # Errors
     /// When a variable is missing or wrong.
     pub fn new(env: &Env, sdk: &SdkConfig) -> Result<Self, EnvError> {
-        let settings = OrgSettings { role: env.text("REDRESS_MEMBER_ROLE_NAME")?, external_id: env.text("REDRESS_EXTERNAL_ID")? };
+        let external_id = Some(env.text("REDRESS_EXTERNAL_ID")?);
+        let settings = OrgSettings { role: env.text("REDRESS_MEMBER_ROLE_NAME")?, external_id };
         let topic = env.text("REDRESS_TOPIC_ARN")?;
-        // The vault is in the same account as the topic: ours.
+        // The buckets are in the same account as the topic: ours.
         let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
         let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
+        let key = env.optional("REDRESS_POLICY_KEY").unwrap_or_default();
+        let policy = PolicyFile::new(sdk, env.text("REDRESS_POLICY_BUCKET")?, key, owner.clone(), env.parsed("REDRESS_MODES")?);
         Ok(Self {
             org: Org::new(sdk.clone(), settings),
             ledger: DynamoLedger::new(sdk, env.text("REDRESS_LEDGER_TABLE")?),
             vault: S3Vault::new(sdk, env.text("REDRESS_VAULT_BUCKET")?, owner),
             hub: SecurityHub::new(sdk),
-            post: Sns::new(sdk, topic),
+            post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
+            bus: EventBus::new(sdk, env.text("REDRESS_BUS_NAME")?),
+            switch: Counted(SsmSwitch::new(sdk, env.text("REDRESS_KILL_SWITCH")?)),
+            organizations: Organizations::new(sdk),
+            policy,
             clock: SystemClock,
-            modes: env.parsed("REDRESS_MODES")?,
             max_receives: env.parsed("REDRESS_MAX_RECEIVES")?,
             concurrency: env.parsed("REDRESS_CONCURRENCY")?,
         })
     }
 
+    /// What decides how far the jobs may go. Where an account is, is asked for only where the policy asks.
+    async fn rules(&self, received: &[Received]) -> Rules {
+        let policy = self.policy.read(&check).await;
+        let now = self.clock.now();
+        if policy.trouble().is_some() {
+            count(Metric::BrokenPolicy, now);
+        }
+        let places = if policy.asks_for_places() { self.places(received, now).await } else { BTreeMap::new() };
+        Rules { policy, places, now }
+    }
+
+    /// What is not known of a place is left out: the policy then allows nothing but plans.
+    async fn places(&self, received: &[Received], now: Timestamp) -> BTreeMap<AccountId, Place> {
+        let accounts: BTreeSet<_> = received.iter().map(|received| &received.job.resource.account).collect();
+        let mut places = BTreeMap::new();
+        for account in accounts {
+            match self.organizations.place(account, now).await {
+                Ok(place) => {
+                    places.insert(account.clone(), place);
+                }
+                Err(error) => warn!(%account, %error, "its place in the organization is not known"),
+            }
+        }
+        places
+    }
+
     /// The ids of the messages that are to come again: the first that failed and what comes after it, so that the order holds. A message on
     /// its last receive is worked on all the same: it would reach the dead-letter queue untried.
     async fn work(&self, lane: Lane, deadline: Timestamp) -> Vec<String> {
-        let rim =
-            Rim { accounts: &self.org, ledger: &self.ledger, vault: &self.vault, hub: &self.hub, post: &self.post, clock: &self.clock };
+        let rim = Rim {
+            accounts: &self.org,
+            ledger: &self.ledger,
+            vault: &self.vault,
+            hub: &self.hub,
+            post: &self.post,
+            bus: &self.bus,
+            switch: &self.switch,
+            places: &self.organizations,
+            surroundings: &Around,
+            clock: &self.clock,
+        };
         let engine = Engine::new(rim, deadline);
         let mut failed = Vec::new();
         let mut stopped = false;
@@ -88,7 +156,9 @@ impl CisRemediator {
 
 impl Function for CisRemediator {
     async fn handle(&self, batch: Vec<Message>, deadline: Timestamp) -> Vec<String> {
-        let (lanes, unreadable) = lanes::sort(batch, &self.modes);
+        let (received, unreadable) = lanes::read(batch);
+        let rules = self.rules(&received).await;
+        let lanes = lanes::sort(received, &rules);
         let failed = stream::iter(lanes).map(|lane| self.work(lane, deadline)).buffer_unordered(self.concurrency.max(1));
         failed.map(stream::iter).flatten().chain(stream::iter(unreadable)).collect().await
     }

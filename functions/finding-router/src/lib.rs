@@ -2,13 +2,14 @@
 //!
 //! Reads EventBridge events with Security Hub findings from a queue, and sends one job for each finding that is to be worked on to the FIFO
 //! queue of jobs, in the lane of its resource. What is not to be worked on is skipped with a reason; what poses as Security Hub is refused
-//! and counted; what can never be parsed goes to the dead-letter queue at once, with the error beside it. Touches no account.
+//! and counted; what can never be parsed goes to the dead-letter queue at once, with the error beside it. Touches no account, and knows no
+//! policy: how far a control may go depends on what only the remediator can read.
 
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use redress_aws::{Clock, Queue, Result, SystemClock};
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
-use redress_model::{Digest, Envelope, Finding, Job, Mode, Modes, Rejection, finding::known};
+use redress_model::{Coming, ControlId, Digest, Envelope, Finding, Job, Rejection, Sources};
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -16,7 +17,7 @@ use tracing::{info, warn};
 pub struct FindingRouter {
     jobs: Queue,
     rejects: Queue,
-    modes: Modes,
+    sources: Sources,
     clock: SystemClock,
 }
 
@@ -29,7 +30,7 @@ impl FindingRouter {
         Ok(Self {
             jobs: Queue::new(sdk, env.text("REDRESS_JOBS_QUEUE_URL")?),
             rejects: Queue::new(sdk, env.text("REDRESS_REJECTS_QUEUE_URL")?),
-            modes: env.parsed("REDRESS_MODES")?,
+            sources: env.parsed("REDRESS_SOURCES")?,
             clock: SystemClock,
         })
     }
@@ -52,16 +53,10 @@ impl FindingRouter {
     }
 
     fn admit(&self, raw: &Value, event: &Envelope) -> Option<Job> {
-        let id = raw.get("Id").and_then(Value::as_str).unwrap_or("?");
-        match Finding::admit(raw, event.trigger) {
-            Ok((finding, intent)) => {
-                let class = known(&finding.control)?.class;
-                if self.modes.of(&finding.control, class) == Mode::Off {
-                    info!(finding = id, control = %finding.control, "skipped: the control is switched off");
-                    return None;
-                }
-                Some(Job::of(finding, intent, event.request.clone()))
-            }
+        let id = name(raw);
+        let coming = Coming { trigger: event.trigger, format: event.format, account: &event.account, sources: &self.sources };
+        match Finding::admit(raw, coming) {
+            Ok((finding, intent)) => Some(Job::of(finding, intent, event.request.clone())),
             Err(Rejection::Skipped(why)) => {
                 info!(finding = id, why, "skipped");
                 None
@@ -76,14 +71,21 @@ impl FindingRouter {
 
     /// The same event, delivered twice, is one job.
     async fn send(&self, job: &Job, raw: &Value, event: &Envelope) -> Result<()> {
-        let updated = raw.get("UpdatedAt").and_then(Value::as_str).unwrap_or_default();
-        let once = Digest::of(format!("{} {} {updated} {:?}", event.request.event, job.finding.id, job.intent).as_bytes());
+        let updated = ["/UpdatedAt", "/finding_info/modified_time_dt", "/notificationCreationTime"];
+        let updated = updated.iter().find_map(|pointer| raw.pointer(pointer)?.as_str()).unwrap_or_default();
+        let once = Digest::of(format!("{} {} {updated} {:?}", event.request.event, name(raw), job.intent).as_bytes());
         let body = serde_json::to_string(job).map_err(|error| redress_aws::Error::malformed("the job", error.to_string()))?;
         self.jobs.send_in_order(&body, job.lane().as_str(), once.as_str()).await?;
-        let resource = &job.resource;
-        info!(finding = job.finding.id, control = %job.control, account = %resource.account, region = %resource.region, resource = resource.id, "routed");
+        let (resource, controls) = (&job.resource, job.controls.iter().map(ControlId::as_str).collect::<Vec<_>>().join("+"));
+        info!(finding = name(raw), controls, account = %resource.account, region = %resource.region, resource = resource.id, "routed");
         Ok(())
     }
+}
+
+/// What a finding is called in the log, whatever it is written in.
+fn name(raw: &Value) -> &str {
+    let pointers = ["/Id", "/finding_info/uid", "/resourceId"];
+    pointers.iter().find_map(|pointer| raw.pointer(pointer)?.as_str()).unwrap_or("?")
 }
 
 impl Function for FindingRouter {

@@ -124,6 +124,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     command = [sys.executable, "-m", "localaws", "up", "--moto-python", moto_python]
     command += ["--template", str(STACK / "template.yaml"), "--member-role", str(STACK / "member-role.yaml")]
     command += ["--function", f"router={function}", "--function", f"worker={function}"]
+    command += ["--function", f"finding-sweeper={function}", "--parameter", "Regions=eu-west-1"]
     command += ["--visibility-seconds", "1", "--accounts", "2", "--log", str(directory / "log")]
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stdin=subprocess.PIPE)

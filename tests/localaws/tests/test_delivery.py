@@ -109,3 +109,112 @@ def test_a_repeated_deduplication_id_is_delivered_once(local: Local) -> None:
     eventually(lambda: local.seen("Worker", "once first"))
     time.sleep(0.5)
     assert not local.seen("Worker", "once again")
+
+
+def test_a_schedule_fires_when_it_is_told_to(local: Local) -> None:
+    status, answer = local.door("POST", "schedules", {"name": local.stack["SweepRule"]})
+    assert (status, answer) == (200, {"fired": [local.stack["SweepRule"]]})
+    eventually(lambda: local.seen("FindingSweeper", '{"sweep":"all"}'))
+    fired = local.door("POST", "schedules", {"name": "SweepSchedule"})[1]["fired"]
+    assert len(fired) == 1
+    seen = eventually(lambda: local.seen("FindingSweeper", '{"sweep":"scheduler"}'))
+    assert len(seen) == 1
+    assert local.door("POST", "schedules", {"name": "no such schedule"})[0] == 400
+
+
+def _events(local: Local, account: str, name: str) -> list[dict[str, Any]]:
+    """The events about a finding which the router has seen, in order."""
+    text = f"{account}:security-control/S3.5/finding/{name}"
+    return [json.loads(seen["body"]) for seen in local.seen("Router", text)]
+
+
+def _names(account: str, names: list[str]) -> list[dict[str, str]]:
+    return [{name: finding(account, f)[name] for name in ("Id", "ProductArn")} for f in names]
+
+
+def test_an_updated_finding_reaches_the_function_as_it_is_then(local: Local, account: str) -> None:
+    given = finding(account, "updated")
+    local.client("securityhub", account).batch_import_findings(Findings=[given])
+    eventually(lambda: _events(local, account, "updated"))
+    hub = local.client("securityhub", local.admin)
+    (identifier,) = _names(account, ["updated"])
+    answer = hub.batch_update_findings(
+        FindingIdentifiers=[identifier, identifier, identifier | {"Id": "none"}],
+        Workflow={"Status": "NOTIFIED"},
+        Note={"Text": "held", "UpdatedBy": "redress"},
+        Severity={"Label": "LOW"},
+    )
+    assert set(answer) == {"ProcessedFindings", "UnprocessedFindings", "ResponseMetadata"}
+    eventually(lambda: len(_events(local, account, "updated")) == 2)
+    event = _events(local, account, "updated")[1]
+    assert (event["source"], event["detail-type"]) == (
+        "aws.securityhub",
+        "Security Hub Findings - Imported",
+    )
+    assert (event["account"], event["region"], event["resources"]) == (local.admin, REGION, [given["Id"]])
+    (told,) = event["detail"]["findings"]
+    assert told.pop("Note").items() >= {"Text": "held", "UpdatedBy": "redress"}.items()
+    assert told == given | {"Workflow": {"Status": "NOTIFIED"}, "Severity": {"Label": "LOW"}}
+
+
+def test_updates_are_events_of_their_region_only_and_come_in_order(local: Local, account: str) -> None:
+    region, everything = "eu-west-1", json.dumps({"source": ["aws.securityhub"]})
+    sqs, events = (local.client(service, local.admin, region) for service in ("sqs", "events"))
+    url = sqs.create_queue(QueueName=f"updates-{account}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name=f"updates-{account}", EventPattern=everything)
+    events.put_targets(Rule=f"updates-{account}", Targets=[{"Id": "queue", "Arn": arn}])
+    local.client("securityhub", account, region).batch_import_findings(Findings=[finding(account, "abroad")])
+    hub = local.client("securityhub", account, region)
+    statuses = ["NEW", "NOTIFIED", "SUPPRESSED", "RESOLVED"]
+    for status in statuses[1:]:
+        hub.batch_update_findings(FindingIdentifiers=_names(account, ["abroad"]), Workflow={"Status": status})
+    got: list[dict[str, Any]] = []
+
+    def all_of_them() -> bool:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        got.extend(json.loads(message["Body"]) for message in messages)
+        return len(got) == len(statuses)
+
+    eventually(all_of_them)
+    assert {(event["account"], event["region"]) for event in got} == {(local.admin, region)}
+    assert [event["detail"]["findings"][0]["Workflow"]["Status"] for event in got] == statuses
+    assert not _events(local, account, "abroad")
+
+
+def test_what_is_not_updated_is_not_told(local: Local, account: str) -> None:
+    local.client("securityhub", account).batch_import_findings(
+        Findings=[finding(account, "others"), finding(account, "own")]
+    )
+    stranger = local.client("securityhub", local.account())
+    admin = local.client("securityhub", local.admin)
+    change = {"Workflow": {"Status": "RESOLVED"}}
+    assert not stranger.batch_update_findings(FindingIdentifiers=_names(account, ["others"]), **change)[
+        "ProcessedFindings"
+    ]
+    admin.batch_update_findings(FindingIdentifiers=_names(account, ["own"]), **change)
+    eventually(lambda: len(_events(local, account, "own")) == 2)
+    assert len(_events(local, account, "others")) == 1
+
+
+def test_many_updates_are_told_once_each(local: Local, account: str) -> None:
+    names = [f"many-{number}-" for number in range(100)]
+    hub = local.client("securityhub", account)
+    hub.batch_import_findings(Findings=[finding(account, name) for name in names])
+    statuses = ["NOTIFIED", "SUPPRESSED", "RESOLVED"]
+    for status in statuses:
+        hub.batch_update_findings(
+            FindingIdentifiers=_names(account, names), UserDefinedFields={"step": status}
+        )
+
+    def seen() -> list[dict[str, Any]]:
+        return _events(local, account, "many-")
+
+    eventually(lambda: len(seen()) >= 400, 30)
+    time.sleep(1)
+    steps: dict[str, list[str | None]] = {}
+    for event in seen():
+        (told,) = event["detail"]["findings"]
+        steps.setdefault(told["Id"], []).append(told.get("UserDefinedFields", {}).get("step"))
+    assert len(steps) == 100
+    assert all(sorted(told, key=str) == sorted([None, *statuses], key=str) for told in steps.values())

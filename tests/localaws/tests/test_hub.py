@@ -139,3 +139,55 @@ def test_hubs_and_standards_are_turned_on_per_account(local: Local, account: str
     assert [(s["StandardsArn"], s["StandardsStatus"]) for s in enabled] == [(arn, "READY")]
     hub.batch_disable_standards(StandardsSubscriptionArns=[enabled[0]["StandardsSubscriptionArn"]])
     assert hub.get_enabled_standards()["StandardsSubscriptions"] == []
+
+
+def test_an_update_does_not_touch_the_time_of_the_finding(local: Local, account: str) -> None:
+    identifier = put(local, account)
+    set_status(local, identifier, "RESOLVED")
+    assert get(local, account, Id=identifier["Id"])[0]["UpdatedAt"] == "2026-01-01T00:00:00.000Z"
+
+
+def equals(value: str) -> list[dict[str, str]]:
+    return [{"Value": value, "Comparison": "EQUALS"}]
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        ({"GeneratorId": equals("security-control/S3.5")}, 2),
+        ({"ComplianceSecurityControlId": equals("S3.5"), "ComplianceStatus": equals("FAILED")}, 1),
+        ({"ComplianceStatus": [*equals("FAILED"), *equals("PASSED")]}, 2),
+        ({"WorkflowStatus": equals("RESOLVED"), "RecordState": equals("ACTIVE")}, 1),
+        ({"ProductName": equals("Security Hub")}, 1),
+        ({"ProductName": [{"Value": "Security", "Comparison": "PREFIX_NOT_EQUALS"}]}, 1),
+        ({"UserDefinedFields": [{"Key": "run", "Value": "7", "Comparison": "EQUALS"}]}, 1),
+        ({"UserDefinedFields": [{"Key": "run", "Value": "7", "Comparison": "NOT_EQUALS"}]}, 1),
+        ({"UpdatedAt": [{"Start": "2026-03-01T00:00:00Z", "End": "2026-03-02T00:00:00Z"}]}, 1),
+        ({"UpdatedAt": [{"Start": "2026-03-02T00:00:00Z", "End": "2026-03-03T00:00:00Z"}]}, 0),
+        ({"UpdatedAt": [{"DateRange": {"Value": 1, "Unit": "DAYS"}}]}, 0),
+        ({"LastObservedAt": [{"Start": "2026-02-01T00:00:00Z", "End": "2026-02-03T00:00:00Z"}]}, 1),
+    ],
+)
+def test_findings_are_found_by_what_a_sweep_asks_for(
+    local: Local, account: str, filters: dict[str, Any], count: int
+) -> None:
+    identifier = put(local, account, "one", ProductName="Security Hub", UpdatedAt="2026-03-01T12:00:00.000Z")
+    put(local, account, "two", Compliance={"Status": "PASSED"}, LastObservedAt="2026-02-02T00:00:00Z")
+    local.client("securityhub", local.admin).batch_update_findings(
+        FindingIdentifiers=[identifier], Workflow={"Status": "RESOLVED"}, UserDefinedFields={"run": "7"}
+    )
+    hub = local.client("securityhub", local.admin)
+    found = hub.get_findings(Filters={"AwsAccountId": equals(account), **filters})["Findings"]
+    assert len(found) == count
+
+
+def test_what_the_api_does_not_compare_is_refused(local: Local, account: str) -> None:
+    put(local, account)
+    hub = local.client("securityhub", account)
+    for filters in (
+        {"Title": [{"Value": "TLS", "Comparison": "CONTAINS"}]},
+        {"Keyword": [{"Value": "x"}]},
+    ):
+        with pytest.raises(ClientError) as caught:
+            hub.get_findings(Filters=filters)
+        assert refusal(caught)[0] == "InvalidInputException"

@@ -10,7 +10,9 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import boto3
 from conftest import ROOT, SOURCE, STACK
 
 MOTO = os.environ.get("MOTO_PYTHON", str(ROOT / ".venv/moto/bin/python"))
@@ -56,6 +58,21 @@ def test_it_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     assert process.wait(10) == 0
 
 
+def client(report: dict[str, Any], service: str, account: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=report["endpoint"],
+        region_name="us-east-1",
+        aws_access_key_id=account,
+        aws_secret_access_key="test",
+    )
+
+
+def log_lines(report: dict[str, Any], function: str) -> list[str]:
+    with urllib.request.urlopen(f"{report['endpoint']}/_local/logs?function={function}") as answer:
+        return json.loads(answer.read())["lines"]
+
+
 def refusal(tmp_path: Path, *arguments: str) -> str:
     process = start(tmp_path / "log", *arguments)
     out, errors = process.communicate(timeout=30)
@@ -81,6 +98,37 @@ def test_it_says_which_function_the_template_lacks(tmp_path: Path) -> None:
         tmp_path, "--moto-python", MOTO, "--template", template, "--function", f"reporter={binary}"
     )
     assert "the template has no function for --function reporter" in told
+
+
+def test_it_says_which_parameter_the_templates_lack(tmp_path: Path) -> None:
+    template = str(STACK / "template.yaml")
+    told = refusal(tmp_path, "--moto-python", MOTO, "--template", template, "--parameter", "Mode=plan")
+    assert "the templates have no parameter Mode" in told
+    told = refusal(tmp_path, "--moto-python", MOTO, "--template", template, "--parameter", "Modes")
+    assert "give NAME=VALUE" in told
+
+
+def test_parameters_reach_the_templates_and_functions_need_no_binary(tmp_path: Path) -> None:
+    options = ["--moto-python", MOTO, "--template", str(STACK / "template.yaml"), "--accounts", "1"]
+    options += ["--member-role", str(STACK / "member-role.yaml")]
+    options += ["--parameter", "Regions=a=b", "--parameter", "Modes=auto", "--parameter", "RoleTag=tagged"]
+    process = start(tmp_path / "log", *options)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    report = json.loads(process.stdout.readline())
+    ssm = client(report, "ssm", report["admin"])
+    value = ssm.get_parameter(Name=report["stack"]["SettingsParameter"])["Parameter"]["Value"]
+    assert (json.loads(value)["modes"], json.loads(value)["regions"]) == ("auto", ["a=b"])
+    role = client(report, "iam", report["members"][0]).get_role(RoleName="RedressMemberRole")["Role"]
+    assert role["Description"] == "tagged"
+    queue = report["stack"]["FindingsQueueUrl"]
+    client(report, "sqs", report["admin"]).send_message(QueueUrl=queue, MessageBody="nobody")
+    deadline = time.monotonic() + 10
+    while "no binary was given for Router" not in "".join(log_lines(report, "Router")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.stdin.close()
+    assert process.wait(10) == 0
 
 
 def test_it_says_that_a_port_is_taken(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@
 //! Exact: the rules come back with their descriptions and tags, under new rule ids.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::ec2::{Ingress, IngressFacts, IngressRules};
 
-use super::exposure::{Family, closed, group_of};
+use super::exposure::{ExposureParams, Family, closed, group_of};
 
 /// EC2.54
 pub struct AdminPortsClosedV6;
@@ -33,16 +33,26 @@ impl Control for AdminPortsClosedV6 {
         scope: Scope::Regional,
         resources: &["AwsEc2SecurityGroup"],
         labels: &[Label { standard: Standard::Cis30, clause: "5.3" }, Label { standard: Standard::Cis50, clause: "5.4" }],
+        prowler: &[
+            "ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
+            "ec2_securitygroup_allow_ingress_from_internet_to_tcp_port_22",
+            "ec2_securitygroup_allow_ingress_from_internet_to_tcp_port_3389",
+        ],
+        config_rules: &[],
+        in_code: InCode {
+            cloudformation: "take the open entries out of SecurityGroupIngress",
+            terraform: "take the open rules out of the ingress blocks",
+        },
     };
     type Setting = IngressRules;
-    type Params = ();
+    type Params = ExposureParams;
 
-    fn locate(resource: &Resource, _params: &()) -> Located<IngressRules> {
+    fn locate(resource: &Resource, _params: &ExposureParams) -> Located<IngressRules> {
         group_of(resource)
     }
 
-    fn want(value: &Ingress, facts: &IngressFacts, _params: &()) -> Want<Ingress> {
-        closed(value, facts, Family::V6).map_or(Want::Keep, Want::Set)
+    fn want(value: &Ingress, facts: &IngressFacts, params: &ExposureParams) -> Want<Ingress> {
+        closed(value, facts, Family::V6, params).map_or(Want::Keep, Want::Set)
     }
 }
 
@@ -68,7 +78,7 @@ mod tests {
 
     #[test]
     fn looks_at_its_own_address_family_only() {
-        let want = |networks: &[&str]| AdminPortsClosedV6::want(&ingress(networks), &IngressFacts::default(), &());
+        let want = |networks: &[&str]| AdminPortsClosedV6::want(&ingress(networks), &IngressFacts::default(), &ExposureParams::default());
         let other = "0.0.0.0/0";
         assert_eq!(want(&[other]), Want::Keep);
         assert_eq!(want(&[other, "::/0"]), Want::Set(ingress(&[other])));

@@ -7,6 +7,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use redress_model::Resource;
 use redress_remediation::Located;
 use redress_settings::ec2::{Ingress, IngressFacts, IngressRules, Rule, Source};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::not_a;
 
@@ -24,6 +26,26 @@ pub(super) enum Family {
     V6,
 }
 
+/// What people may adjust.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExposureParams {
+    /// More ports that the whole internet must not reach, beside 22 and 3389. Security Hub reports a group for those two only.
+    pub also_ports: Vec<u16>,
+    /// Rules that stay as they are: by id (`sgr-...`), or as plans show them (`tcp 22 from 203.0.113.0/24`).
+    pub except: Vec<String>,
+}
+
+impl ExposureParams {
+    fn ports(&self) -> impl Iterator<Item = i32> {
+        ADMIN_PORTS.into_iter().chain(self.also_ports.iter().map(|port| i32::from(*port)))
+    }
+
+    fn excepts(&self, rule: &Rule) -> bool {
+        self.except.iter().any(|text| rule.id.as_ref() == Some(text) || rule.to_string() == *text)
+    }
+}
+
 /// One port of one transport protocol.
 type Port = (&'static str, i32);
 
@@ -32,9 +54,10 @@ pub(super) fn group_of(resource: &Resource) -> Located<IngressRules> {
     group.map(|group| IngressRules { group }).ok_or_else(|| not_a("a security group", &resource.id))
 }
 
-/// The rules without any way from the whole internet to the administration ports; `None` where there is no such way.
-pub(super) fn closed(ingress: &Ingress, facts: &IngressFacts, family: Family) -> Option<Ingress> {
-    let cuts: Vec<Vec<Port>> = cuts(ingress, facts, family);
+/// The rules without any way from the whole internet to the administration ports; `None` where there is no such way. Excepted rules stay,
+/// and do not count.
+pub(super) fn closed(ingress: &Ingress, facts: &IngressFacts, family: Family, params: &ExposureParams) -> Option<Ingress> {
+    let cuts: Vec<Vec<Port>> = cuts(ingress, facts, family, params);
     if cuts.iter().all(Vec::is_empty) {
         return None;
     }
@@ -51,11 +74,11 @@ pub(super) fn closed(ingress: &Ingress, facts: &IngressFacts, family: Family) ->
 }
 
 /// For each rule, the ports that it must lose.
-fn cuts(ingress: &Ingress, facts: &IngressFacts, family: Family) -> Vec<Vec<Port>> {
+fn cuts(ingress: &Ingress, facts: &IngressFacts, family: Family, params: &ExposureParams) -> Vec<Vec<Port>> {
     let nets: Vec<Vec<IpNet>> = ingress.rules.iter().map(|rule| nets(rule, facts, family)).collect();
     let mut cuts = vec![Vec::new(); nets.len()];
-    for port in TRANSPORTS.into_iter().flat_map(|transport| ADMIN_PORTS.map(|port| (transport, port))) {
-        let open = |rule: &Rule| admits(rule, port);
+    for port in TRANSPORTS.into_iter().flat_map(|transport| params.ports().map(move |port| (transport, port))) {
+        let open = |rule: &Rule| admits(rule, port) && !params.excepts(rule);
         let admitting = || ingress.rules.iter().zip(&nets).enumerate().filter(|(_, (rule, _))| open(rule));
         if !covers_all(admitting().flat_map(|(_, (_, nets))| nets), family) {
             continue;
@@ -182,12 +205,31 @@ mod tests {
             ("pl-world".to_owned(), vec!["0.0.0.0/1".parse().unwrap(), "128.0.0.0/1".parse().unwrap()]),
             ("pl-office".to_owned(), vec!["203.0.113.0/24".parse().unwrap()]),
         ]);
-        let closed = closed(&Ingress::new(rules.to_vec()), &IngressFacts { prefix_lists: lists }, family)?;
+        let closed = closed(&Ingress::new(rules.to_vec()), &IngressFacts { prefix_lists: lists }, family, &ExposureParams::default())?;
         Some(closed.rules.iter().map(ToString::to_string).collect())
     }
 
     fn v4(rules: &[Rule]) -> Option<Vec<String>> {
         after(rules, Family::V4)
+    }
+
+    #[test]
+    fn an_excepted_rule_stays_and_the_others_go() {
+        let ingress = Ingress::new(vec![rule("tcp", 22, 22, "0.0.0.0/0"), rule("tcp", 3389, 3389, "0.0.0.0/0")]);
+        let except = |text: &str| ExposureParams { except: vec![text.into()], ..ExposureParams::default() };
+        let after = closed(&ingress, &IngressFacts::default(), Family::V4, &except("tcp 22 from 0.0.0.0/0")).unwrap();
+        assert_eq!(after, Ingress::new(vec![rule("tcp", 22, 22, "0.0.0.0/0")]));
+        let ssh = Ingress::new(vec![rule("tcp", 22, 22, "0.0.0.0/0")]);
+        assert_eq!(closed(&ssh, &IngressFacts::default(), Family::V4, &except("tcp 22 from 0.0.0.0/0")), None);
+        assert!(closed(&ssh, &IngressFacts::default(), Family::V4, &except("tcp 23 from 0.0.0.0/0")).is_some());
+    }
+
+    #[test]
+    fn more_ports_may_be_closed() {
+        let database = Ingress::new(vec![rule("tcp", 5432, 5432, "0.0.0.0/0")]);
+        let params = ExposureParams { also_ports: vec![5432], ..ExposureParams::default() };
+        assert_eq!(closed(&database, &IngressFacts::default(), Family::V4, &ExposureParams::default()), None);
+        assert_eq!(closed(&database, &IngressFacts::default(), Family::V4, &params), Some(Ingress::new(vec![])));
     }
 
     #[test]
@@ -222,7 +264,9 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_split_rule_keep_its_description() {
-        let closed = closed(&Ingress::new(vec![rule("tcp", 22, 23, "0.0.0.0/0")]), &IngressFacts::default(), Family::V4).unwrap();
+        let closed =
+            closed(&Ingress::new(vec![rule("tcp", 22, 23, "0.0.0.0/0")]), &IngressFacts::default(), Family::V4, &ExposureParams::default())
+                .unwrap();
         assert!(closed.rules.iter().all(|rule| rule.description.is_some() && rule.id.is_none()));
     }
 
@@ -255,7 +299,7 @@ mod tests {
         let halves = ["0.0.0.0/1", "128.0.0.0/1"].map(|half| rule("tcp", 22, 22, half));
         let quarters = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"].map(|quarter| rule("tcp", 22, 22, quarter));
         let left = v4(&[&halves[..], &quarters[..]].concat()).unwrap();
-        assert_eq!(closed(&Ingress::new(vec![]), &IngressFacts::default(), Family::V4), None);
+        assert_eq!(closed(&Ingress::new(vec![]), &IngressFacts::default(), Family::V4, &ExposureParams::default()), None);
         assert!(left.len() < 4, "{left:?}");
     }
 
@@ -326,8 +370,8 @@ mod tests {
             rules.sort_by(|one, other| one.atom().cmp(&other.atom()));
             rules.dedup_by(|one, other| one.atom() == other.atom());
             let before = Ingress::new(rules);
-            if let Some(after) = closed(&before, &IngressFacts::default(), Family::V4) {
-                prop_assert!(closed(&after, &IngressFacts::default(), Family::V4).is_none(), "a second run wants nothing");
+            if let Some(after) = closed(&before, &IngressFacts::default(), Family::V4, &ExposureParams::default()) {
+                prop_assert!(closed(&after, &IngressFacts::default(), Family::V4, &ExposureParams::default()).is_none(), "a second run wants nothing");
                 for transport in TRANSPORTS {
                     for port in [0, 21, 22, 23, 443, 3388, 3389, 3390, 65_535] {
                         for address in ["8.8.8.8/32", "200.1.2.3/32", "10.1.2.3/32", "203.0.113.9/32", "2001:db8::1/128"] {

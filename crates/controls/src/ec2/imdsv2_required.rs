@@ -6,16 +6,27 @@
 //!
 //! # Impact
 //! Software that asks without a token no longer gets an answer. The metric `MetadataNoToken` of the last fourteen days is read first: where
-//! anybody still asked without one, or nothing is known (the instance is new, or was stopped), the change needs approval.
+//! anybody still asked without one (more often than the parameter `tolerated_requests`), or nothing is known (the instance is new, or was stopped), the change needs approval.
 //!
 //! # Undo
 //! Exact: tokens become optional again.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::ec2::{InstanceFacts, Metadata, MetadataOptions};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::not_a;
+
+/// What people may adjust.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Imdsv2Params {
+    /// So many metadata requests without a token in fourteen days are taken for noise, and need no approval.
+    pub tolerated_requests: u32,
+}
 
 /// EC2.8
 pub struct Imdsv2Required;
@@ -36,22 +47,30 @@ impl Control for Imdsv2Required {
             Label { standard: Standard::Cis50, clause: "5.7" },
             Label { standard: Standard::Fsbp, clause: "EC2.8" },
         ],
+        prowler: &["ec2_instance_imdsv2_enabled"],
+        config_rules: &["ec2-imdsv2-check"],
+        in_code: InCode {
+            cloudformation: "MetadataOptions: { HttpTokens: required } in the launch template",
+            terraform: "metadata_options { http_tokens = \"required\" }",
+        },
     };
     type Setting = MetadataOptions;
-    type Params = ();
+    type Params = Imdsv2Params;
 
-    fn locate(resource: &Resource, _params: &()) -> Located<MetadataOptions> {
+    fn locate(resource: &Resource, _params: &Imdsv2Params) -> Located<MetadataOptions> {
         let instance = resource.arn().and_then(|arn| arn.named("instance").map(str::to_owned));
         instance.map(|instance| MetadataOptions { instance }).ok_or_else(|| not_a("an instance", &resource.id))
     }
 
-    fn want(value: &Metadata, facts: &InstanceFacts, _params: &()) -> Want<Metadata> {
+    fn want(value: &Metadata, facts: &InstanceFacts, params: &Imdsv2Params) -> Want<Metadata> {
         if value.http_tokens == "required" {
             return Want::Keep;
         }
         let to = Metadata { http_tokens: "required".into(), ..value.clone() };
         let why = match facts.calls_without_token {
-            Some(calls) if calls > 0.0 => format!("{calls} metadata requests without a token in the last 14 days would have been refused"),
+            Some(calls) if calls > f64::from(params.tolerated_requests) => {
+                format!("{calls} metadata requests without a token in the last 14 days would have been refused")
+            }
             Some(_) => return Want::Set(to),
             None => "nothing is known of its metadata requests in the last 14 days".to_owned(),
         };
@@ -65,7 +84,7 @@ mod tests {
 
     fn want(http_tokens: &str, endpoint: &str, calls_without_token: Option<f64>) -> Want<Metadata> {
         let value = Metadata { http_tokens: http_tokens.into(), hop_limit: 3, endpoint: endpoint.into() };
-        Imdsv2Required::want(&value, &InstanceFacts { calls_without_token }, &())
+        Imdsv2Required::want(&value, &InstanceFacts { calls_without_token }, &Imdsv2Params::default())
     }
 
     #[test]

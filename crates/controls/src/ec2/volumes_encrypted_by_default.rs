@@ -11,7 +11,7 @@
 //! Exact: switched off again. Volumes made in between stay encrypted.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::ec2::{DefaultEncryption, VolumeEncryption};
 
 use crate::not_a;
@@ -36,6 +36,9 @@ impl Control for VolumesEncryptedByDefault {
             Label { standard: Standard::Cis50, clause: "5.1.1" },
             Label { standard: Standard::Fsbp, clause: "EC2.7" },
         ],
+        prowler: &["ec2_ebs_default_encryption"],
+        config_rules: &["ec2-ebs-encryption-by-default"],
+        in_code: InCode { cloudformation: "", terraform: "aws_ebs_encryption_by_default { enabled = true }" },
     };
     type Setting = VolumeEncryption;
     type Params = ();

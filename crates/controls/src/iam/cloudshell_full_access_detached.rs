@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{AttachedPolicies, IdentityFacts, IdentityKind};
 
 use crate::not_a;
@@ -37,6 +37,13 @@ impl Control for CloudShellFullAccessDetached {
         scope: Scope::Global,
         resources: &["AwsIamUser", "AwsIamRole", "AwsIamGroup"],
         labels: &[Label { standard: Standard::Cis30, clause: "1.22" }, Label { standard: Standard::Cis50, clause: "1.21" }],
+        // Prowler reports the policy once for all identities: its finding does not say which one.
+        prowler: &[],
+        config_rules: &[],
+        in_code: InCode {
+            cloudformation: "take AWSCloudShellFullAccess out of ManagedPolicyArns",
+            terraform: "take the attachment of AWSCloudShellFullAccess out",
+        },
     };
     type Setting = AttachedPolicies;
     type Params = ();

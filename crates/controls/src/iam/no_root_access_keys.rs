@@ -12,7 +12,7 @@
 //! Nothing to undo.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{RootAccessKeys, RootKeys};
 
 use crate::not_a;
@@ -37,7 +37,11 @@ impl Control for NoRootAccessKeys {
             Label { standard: Standard::Cis30, clause: "1.4" },
             Label { standard: Standard::Cis50, clause: "1.3" },
             Label { standard: Standard::Fsbp, clause: "IAM.4" },
+            Label { standard: Standard::Pci321, clause: "PCI.IAM.1" },
         ],
+        prowler: &["iam_no_root_access_key"],
+        config_rules: &["iam-root-access-key-check"],
+        in_code: InCode { cloudformation: "", terraform: "" },
     };
     type Setting = RootAccessKeys;
     type Params = ();

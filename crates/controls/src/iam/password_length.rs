@@ -2,7 +2,7 @@
 //! Short passwords are guessed.
 //!
 //! # Remedy
-//! Raises the minimum length of the account's password policy to 14. A longer minimum stays; so does every other field, because AWS
+//! Raises the minimum length of the account's password policy to 14, or to the parameter `minimum_length`. A longer minimum stays; so does every other field, because AWS
 //! replaces the whole policy and forgets what it is not given.
 //!
 //! # Impact
@@ -13,8 +13,11 @@
 //! Exact: the earlier policy, or none where there was none.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{PasswordPolicy, Passwords};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::passwords::{NO_POLICY, password_policy_of};
 
@@ -24,7 +27,30 @@ pub struct PasswordLength;
 /// The entry of the catalog.
 pub static ENTRY: Entry = Entry::of::<PasswordLength>();
 
-const MINIMUM: i32 = 14;
+/// What people may adjust.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordLengthParams {
+    /// The minimum length: at least the benchmark's 14, at most IAM's 128.
+    #[schemars(range(min = 14, max = 128))]
+    #[serde(deserialize_with = "within_bounds")]
+    pub minimum_length: i32,
+}
+
+impl Default for PasswordLengthParams {
+    fn default() -> Self {
+        Self { minimum_length: 14 }
+    }
+}
+
+fn within_bounds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let length = i32::deserialize(deserializer)?;
+    if (14..=128).contains(&length) {
+        Ok(length)
+    } else {
+        Err(D::Error::custom(format!("minimum_length is {length}, and must be from 14 to 128")))
+    }
+}
 
 impl Control for PasswordLength {
     const SPEC: Spec = Spec {
@@ -40,18 +66,21 @@ impl Control for PasswordLength {
             Label { standard: Standard::Cis30, clause: "1.8" },
             Label { standard: Standard::Cis50, clause: "1.7" },
         ],
+        prowler: &["iam_password_policy_minimum_length_14"],
+        config_rules: &[],
+        in_code: InCode { cloudformation: "", terraform: "minimum_password_length = 14 in aws_iam_account_password_policy" },
     };
     type Setting = PasswordPolicy;
-    type Params = ();
+    type Params = PasswordLengthParams;
 
-    fn locate(resource: &Resource, _params: &()) -> Located<PasswordPolicy> {
+    fn locate(resource: &Resource, _params: &PasswordLengthParams) -> Located<PasswordPolicy> {
         password_policy_of(resource)
     }
 
-    fn want(value: &Option<Passwords>, _facts: &(), _params: &()) -> Want<Option<Passwords>> {
+    fn want(value: &Option<Passwords>, _facts: &(), params: &PasswordLengthParams) -> Want<Option<Passwords>> {
         match value {
-            Some(policy) if policy.minimum_length >= MINIMUM => Want::Keep,
-            policy => Want::Set(Some(Passwords { minimum_length: MINIMUM, ..policy.clone().unwrap_or(NO_POLICY) })),
+            Some(policy) if policy.minimum_length >= params.minimum_length => Want::Keep,
+            policy => Want::Set(Some(Passwords { minimum_length: params.minimum_length, ..policy.clone().unwrap_or(NO_POLICY) })),
         }
     }
 }
@@ -61,7 +90,7 @@ mod tests {
     use super::*;
 
     fn want(value: Option<Passwords>) -> Want<Option<Passwords>> {
-        PasswordLength::want(&value, &(), &())
+        PasswordLength::want(&value, &(), &PasswordLengthParams::default())
     }
 
     #[test]

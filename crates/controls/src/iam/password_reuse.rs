@@ -13,7 +13,7 @@
 //! Exact: the earlier policy, or none where there was none.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{PasswordPolicy, Passwords};
 
 use super::passwords::{NO_POLICY, password_policy_of};
@@ -40,6 +40,9 @@ impl Control for PasswordReuse {
             Label { standard: Standard::Cis30, clause: "1.9" },
             Label { standard: Standard::Cis50, clause: "1.8" },
         ],
+        prowler: &["iam_password_policy_reuse_24"],
+        config_rules: &[],
+        in_code: InCode { cloudformation: "", terraform: "password_reuse_prevention = 24 in aws_iam_account_password_policy" },
     };
     type Setting = PasswordPolicy;
     type Params = ();

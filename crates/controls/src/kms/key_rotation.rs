@@ -12,7 +12,7 @@
 //! Exact: rotation is switched off again.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::kms::{KeyFacts, KeyRotation, Rotation};
 
 use crate::not_a;
@@ -36,7 +36,11 @@ impl Control for KeyRotated {
             Label { standard: Standard::Cis14, clause: "3.8" },
             Label { standard: Standard::Cis30, clause: "3.6" },
             Label { standard: Standard::Cis50, clause: "3.6" },
+            Label { standard: Standard::Pci321, clause: "PCI.KMS.1" },
         ],
+        prowler: &["kms_cmk_rotation_enabled"],
+        config_rules: &["cmk-backing-key-rotation-enabled"],
+        in_code: InCode { cloudformation: "EnableKeyRotation: true", terraform: "enable_key_rotation = true" },
     };
     type Setting = KeyRotation;
     type Params = ();

@@ -12,7 +12,7 @@
 //! Exact: switched off again. A version that was installed in between stays.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::rds::{DatabaseFacts, MinorVersionUpgrades, Upgrades};
 
 use crate::not_a;
@@ -36,6 +36,9 @@ impl Control for MinorUpgradesAutomatic {
             Label { standard: Standard::Cis50, clause: "2.2.2" },
             Label { standard: Standard::Fsbp, clause: "RDS.13" },
         ],
+        prowler: &["rds_instance_minor_version_upgrade_enabled"],
+        config_rules: &[],
+        in_code: InCode { cloudformation: "AutoMinorVersionUpgrade: true", terraform: "auto_minor_version_upgrade = true" },
     };
     type Setting = MinorVersionUpgrades;
     type Params = ();

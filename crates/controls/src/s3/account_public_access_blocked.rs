@@ -12,7 +12,7 @@
 //! Exact: the four switches as they were, or no configuration where there was none.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::{
     s3::PublicAccess,
     s3_account::{AccountPublicAccess, PublicBuckets},
@@ -39,7 +39,11 @@ impl Control for AccountPublicAccessBlocked {
             Label { standard: Standard::Cis30, clause: "2.1.4.1" },
             Label { standard: Standard::Cis50, clause: "2.1.4.1" },
             Label { standard: Standard::Fsbp, clause: "S3.1" },
+            Label { standard: Standard::Pci321, clause: "PCI.S3.6" },
         ],
+        prowler: &["s3_account_level_public_access_blocks"],
+        config_rules: &["s3-account-level-public-access-blocks-periodic"],
+        in_code: InCode { cloudformation: "", terraform: "all four flags of aws_s3_account_public_access_block true" },
     };
     type Setting = AccountPublicAccess;
     type Params = ();

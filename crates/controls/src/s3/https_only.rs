@@ -13,7 +13,7 @@
 //! Exact: the earlier policy is written back, or the policy is deleted where there was none.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{BucketFacts, BucketPolicy};
 use serde_json::{Map, Value as Json, json};
 
@@ -44,7 +44,14 @@ impl Control for HttpsOnly {
             Label { standard: Standard::Cis30, clause: "2.1.1" },
             Label { standard: Standard::Cis50, clause: "2.1.1" },
             Label { standard: Standard::Fsbp, clause: "S3.5" },
+            Label { standard: Standard::Pci321, clause: "PCI.S3.5" },
         ],
+        prowler: &["s3_bucket_secure_transport_policy"],
+        config_rules: &["s3-bucket-ssl-requests-only"],
+        in_code: InCode {
+            cloudformation: "a Deny of s3:* on bucket and objects with Bool aws:SecureTransport false in the BucketPolicy",
+            terraform: "a Deny of s3:* on bucket and objects with Bool aws:SecureTransport false in aws_s3_bucket_policy",
+        },
     };
     type Setting = BucketPolicy;
     type Params = ();

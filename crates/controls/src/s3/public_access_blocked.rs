@@ -13,7 +13,7 @@
 //! Exact: the four switches as they were, or no configuration where there was none.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, Located, Spec, Want};
+use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{BucketPublicAccess, PublicAccess, PublicFacts};
 
 use super::bucket::bucket_of;
@@ -38,6 +38,12 @@ impl Control for PublicAccessBlocked {
             Label { standard: Standard::Cis50, clause: "2.1.4.2" },
             Label { standard: Standard::Fsbp, clause: "S3.8" },
         ],
+        prowler: &["s3_bucket_level_public_access_block"],
+        config_rules: &["s3-bucket-level-public-access-prohibited"],
+        in_code: InCode {
+            cloudformation: "all four flags of PublicAccessBlockConfiguration true",
+            terraform: "all four flags of aws_s3_bucket_public_access_block true",
+        },
     };
     type Setting = BucketPublicAccess;
     type Params = ();

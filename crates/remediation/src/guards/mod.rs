@@ -1,56 +1,292 @@
 //! Guards: what may stop a plan. Each is one pure function in one file, from what is known of the plan to a verdict.
+//!
+//! A guard either holds the change whatever anybody says (the mode, the kill switch, an exemption, break-glass, a protected tag), or it holds
+//! it until a person who could read why says yes: a change that nobody asked for then ends as held, put off or asked, and a change that a
+//! person asked for ends in the question.
 
-mod approval;
+mod blast_radius;
+mod break_glass;
+mod change_window;
+mod contested;
+mod delicate;
+mod exempt;
+mod kill_switch;
 mod mode;
+mod owned_by_code;
+mod protected_tag;
 mod undone;
 
-pub use approval::question;
-use jiff::Timestamp;
-use redress_model::{Class, Intent, Mode, Outcome};
+use jiff::{SignedDuration, Timestamp};
+use redress_model::{
+    Class, Intent, Mode, Outcome, Resource,
+    policy::{Exempted, Tags, Terms},
+};
 
-use crate::Undo;
+use crate::{InCode, Undo};
 
 /// What guards may know.
 #[derive(Debug, Clone)]
 pub struct Situation<'a> {
-    /// How far the control may go.
-    pub mode: Mode,
+    /// What the policy says, for each control; never empty.
+    pub terms: &'a [Terms],
     /// Who wants the change.
     pub intent: Intent,
     /// The strictest class of the controls that want it.
     pub class: Class,
+    /// The resource.
+    pub resource: &'a Resource,
+    /// Its tags.
+    pub tags: &'a Tags,
     /// The changes, a line each.
     pub changes: &'a [String],
     /// What the controls say makes the change delicate.
     pub asks: &'a [String],
+    /// How the same change is written in infrastructure code.
+    pub in_code: InCode,
     /// Whether it can be taken back.
     pub undo: Undo,
     /// Whether the request answers the same question, about the same value, that was put to people before it.
-    pub asked_before: bool,
+    pub is_consent: bool,
+    /// The exemption by a person, on this resource.
+    pub exempted: Option<&'a Exempted>,
     /// When a person undid this change.
     pub undone: Option<Timestamp>,
+    /// Why the kill switch stops every write, if it does.
+    pub switch: Option<&'a str>,
+    /// The same change, made again and again.
+    pub contest: Option<&'a Contest>,
+    /// How much was changed in this account and hour, this change included; not counted before all else is clear.
+    pub blast: Option<Blast>,
+    /// Now.
+    pub now: Timestamp,
 }
 
-type Guard = fn(&Situation<'_>) -> Option<Outcome>;
+/// The same change, made again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contest {
+    /// How often it was made within the policy's hours.
+    pub times: usize,
+    /// Who undoes it.
+    pub by: String,
+}
 
-/// In this order: the first that stops the plan says why.
-const GUARDS: &[Guard] = &[mode::guard, undone::guard, approval::guard];
+/// How much was changed in one account within one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blast {
+    /// Changes of resources of this kind, this one included.
+    pub changes: u32,
+    /// All resources of this kind, where the policy asks for it and AWS Config knows.
+    pub population: Option<u32>,
+}
 
-/// The outcome of the first guard that stops the plan.
-pub fn stopped(situation: &Situation<'_>) -> Option<Outcome> {
-    GUARDS.iter().find_map(|guard| guard(situation))
+/// What a guard says.
+#[derive(Debug, Clone, PartialEq)]
+enum Stop {
+    /// It is not changed, whoever asks.
+    Hold(Outcome),
+    /// It is changed only with a person's consent. By itself it ends so.
+    Ask { why: String, by_itself: ByItself },
+}
+
+/// How a change ends that nobody asked for, where a person may consent to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ByItself {
+    Held,
+    PutOff(Timestamp),
+    Asked,
+}
+
+/// A plan that was stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stopped {
+    /// What is to be said.
+    pub outcome: Outcome,
+    /// Whether a person's consent would let it pass.
+    pub is_question: bool,
+}
+
+type Guard = fn(&Situation<'_>) -> Option<Stop>;
+
+/// In this order: the first that holds says why.
+const GUARDS: &[Guard] = &[
+    exempt::guard,
+    mode::guard,
+    kill_switch::guard,
+    break_glass::guard,
+    protected_tag::guard,
+    owned_by_code::guard,
+    undone::guard,
+    contested::guard,
+    delicate::guard,
+    change_window::guard,
+    blast_radius::guard,
+];
+
+impl Situation<'_> {
+    /// The lowest mode of all controls, and never more than a plan for who only wants to see one.
+    pub fn mode(&self) -> Mode {
+        mode(self.terms, self.intent)
+    }
+
+    /// When a question that is put now is no longer open.
+    fn question_ends(&self) -> Option<Timestamp> {
+        let days = self.terms.iter().map(|terms| terms.approval_days.value).min()?;
+        self.now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()
+    }
+}
+
+/// The lowest mode of all controls, and never more than a plan for who only wants to see one.
+pub fn mode(terms: &[Terms], intent: Intent) -> Mode {
+    let lowest = terms.iter().map(|terms| terms.mode.value).min().unwrap_or(Mode::Plan);
+    if intent == Intent::Shown { lowest.min(Mode::Plan) } else { lowest }
+}
+
+/// The question that a change puts to people, for telling whether an answer is about the same: its changes, not its reasons.
+pub fn question(changes: &[String]) -> Outcome {
+    Outcome::NeedsApproval { why: String::new(), changes: changes.to_vec(), until: None }
+}
+
+/// How the first guard that holds ends the plan, or all that ask together.
+pub fn stopped(situation: &Situation<'_>) -> Option<Stopped> {
+    let stops: Vec<Stop> = GUARDS.iter().filter_map(|guard| guard(situation)).collect();
+    let reasons: Vec<String> = stops.iter().filter_map(Stop::reason).collect();
+    // Who wants to see a plan is shown one, whatever holds it.
+    let is_shown = |stop: &&Stop| situation.intent == Intent::Shown && matches!(stop, Stop::Hold(Outcome::Planned { .. }));
+    let held = stops.iter().find(is_shown).or_else(|| stops.iter().find(|stop| matches!(stop, Stop::Hold(_))));
+    if let Some(Stop::Hold(outcome)) = held {
+        // A plan says what else would stand in the way.
+        let outcome = match outcome.clone() {
+            Outcome::Planned { changes, .. } => Outcome::Planned { changes, asks: reasons },
+            outcome => outcome,
+        };
+        return Some(Stopped { outcome, is_question: false });
+    }
+    let by_itself = stops.iter().find_map(|stop| match stop {
+        Stop::Ask { by_itself, .. } => Some(*by_itself),
+        Stop::Hold(_) => None,
+    })?;
+    let why = reasons.join("; ");
+    let changes = situation.changes.to_vec();
+    let outcome = match (situation.intent, by_itself) {
+        (Intent::Approved, _) if situation.is_consent => return None,
+        // Putting back what a person changed is a person's business, and was asked for.
+        (Intent::Undo, _) => return None,
+        (Intent::Automatic, ByItself::Held) => Outcome::Held { why: format!("{why}; to change it all the same choose Redress approve") },
+        (Intent::Automatic, ByItself::PutOff(until)) => Outcome::Deferred { why, until },
+        (Intent::Automatic | Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted, _) => {
+            Outcome::NeedsApproval { why, changes, until: situation.question_ends() }
+        }
+    };
+    Some(Stopped { outcome, is_question: true })
+}
+
+/// The exemption that counts, as an outcome.
+pub fn exemption(situation: &Situation<'_>) -> Option<Outcome> {
+    match exempt::guard(situation)? {
+        Stop::Hold(outcome) => Some(outcome),
+        Stop::Ask { .. } => None,
+    }
+}
+
+impl Stop {
+    fn ask(why: impl Into<String>, by_itself: ByItself) -> Self {
+        Self::Ask { why: why.into(), by_itself }
+    }
+
+    fn held(why: impl Into<String>) -> Self {
+        Self::Hold(Outcome::Held { why: why.into() })
+    }
+
+    /// The reason, but for what a plan is anyway.
+    fn reason(&self) -> Option<String> {
+        match self {
+            Self::Ask { why, .. } => Some(why.clone()),
+            Self::Hold(Outcome::Held { why } | Outcome::Deferred { why, .. }) => Some(why.clone()),
+            Self::Hold(Outcome::Exempt { why, .. }) => Some(format!("exempt {why}")),
+            Self::Hold(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_says_what_else_would_stand_in_the_way() {
+        let terms = [Terms::of(Mode::Plan)];
+        let asks = [String::from("it serves a website")];
+        let situation = Situation { terms: &terms, asks: &asks, switch: Some("the kill switch is on"), ..clean() };
+        let Some(Stopped { outcome: Outcome::Planned { asks, .. }, is_question: false }) = stopped(&situation) else {
+            panic!("{:?}", stopped(&situation))
+        };
+        assert_eq!(asks, ["the kill switch is on", "it serves a website"]);
+    }
+
+    #[test]
+    fn consent_lets_pass_what_asks_and_not_what_holds() {
+        let asks = [String::from("it serves a website")];
+        let word = |situation: Situation<'_>| stopped(&situation).map_or("clear", |stopped| stopped.outcome.word());
+        let asking = |intent, is_consent| Situation { asks: &asks, intent, is_consent, ..clean() };
+        assert_eq!(word(asking(Intent::Automatic, false)), "needs-approval");
+        assert_eq!(word(asking(Intent::Requested, false)), "needs-approval");
+        assert_eq!(word(asking(Intent::Requested, true)), "needs-approval", "only an approval answers");
+        assert_eq!(word(asking(Intent::Approved, false)), "needs-approval", "of what nobody asked");
+        assert_eq!(word(asking(Intent::Approved, true)), "clear");
+        assert_eq!(word(Situation { switch: Some("on"), ..asking(Intent::Approved, true) }), "held");
+        assert_eq!(word(Situation { switch: Some("on"), ..asking(Intent::Automatic, true) }), "deferred");
+    }
+
+    #[test]
+    fn a_question_names_all_reasons_and_ends() {
+        let asks = [String::from("one"), String::from("two")];
+        let Some(Stopped { outcome: Outcome::NeedsApproval { why, until, .. }, .. }) =
+            stopped(&Situation { asks: &asks, intent: Intent::Requested, undone: Some(Timestamp::UNIX_EPOCH), ..clean() })
+        else {
+            panic!("nothing is asked")
+        };
+        assert!(why.contains("undid") && why.contains("one") && why.contains("two"), "{why}");
+        assert_eq!(until, Some(clean().now + SignedDuration::from_hours(7 * 24)));
+    }
+
+    #[test]
+    fn the_lowest_mode_of_all_controls_counts() {
+        let terms = [Terms::of(Mode::Auto), Terms::of(Mode::Tell)];
+        assert_eq!(mode(&terms, Intent::Automatic), Mode::Tell);
+        assert_eq!(mode(terms.get(..1).unwrap(), Intent::Shown), Mode::Plan);
+    }
 }
 
 #[cfg(test)]
 pub(crate) fn clean() -> Situation<'static> {
+    use std::sync::LazyLock;
+
+    static AUTO: LazyLock<[Terms; 1]> = LazyLock::new(|| [Terms::of(Mode::Auto)]);
+    static TAGS: Tags = Tags::new();
+    static RESOURCE: LazyLock<Resource> = LazyLock::new(|| Resource {
+        kind: "AwsS3Bucket".into(),
+        id: "arn:aws:s3:::logs".into(),
+        account: "111122223333".try_into().unwrap(),
+        region: "us-east-1".try_into().unwrap(),
+        partition: "aws".try_into().unwrap(),
+        name: None,
+    });
     Situation {
-        mode: Mode::Auto,
+        terms: &*AUTO,
         intent: Intent::Automatic,
         class: Class::Automatic,
+        resource: &RESOURCE,
+        tags: &TAGS,
         changes: &[],
         asks: &[],
+        in_code: InCode { cloudformation: "Good: true", terraform: "good = true" },
         undo: Undo::Exact,
-        asked_before: false,
+        is_consent: false,
+        exempted: None,
         undone: None,
+        switch: None,
+        contest: None,
+        blast: None,
+        now: "2026-11-21T12:00:00Z".parse().unwrap(),
     }
 }

@@ -1,37 +1,73 @@
-//! Only the mode `auto` changes anything. A control of class T never does.
+//! Only the modes `auto` and `approve` change anything, and a control of class T never does.
 
-use redress_model::{Class, Mode, Outcome};
+use redress_model::{Class, Intent, Mode, Outcome};
 
-use super::Situation;
+use super::{ByItself, Situation, Stop};
 
-pub(super) fn guard(situation: &Situation<'_>) -> Option<Outcome> {
+pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
     let changes = situation.changes.to_vec();
-    match (situation.mode, situation.class) {
+    match (situation.mode(), situation.class) {
         (Mode::Auto, Class::Automatic | Class::Guarded) => None,
-        (Mode::Off, _) => Some(Outcome::Held { why: "the control is switched off".into() }),
-        (Mode::Plan, Class::Automatic | Class::Guarded) => Some(Outcome::Planned { changes, asks: situation.asks.to_vec() }),
+        (Mode::Approve, Class::Automatic | Class::Guarded) if situation.intent == Intent::Undo => None,
+        (Mode::Approve, Class::Automatic | Class::Guarded) => Some(Stop::ask("the mode is approve", ByItself::Asked)),
+        (Mode::Off, _) => Some(Stop::held("the control is switched off")),
+        (Mode::Plan, Class::Automatic | Class::Guarded) => {
+            let closed = situation.terms.iter().find_map(|terms| terms.closed.clone());
+            Some(Stop::Hold(match closed.filter(|_| situation.intent != Intent::Shown) {
+                Some(why) => Outcome::Held { why: format!("{why}; only plans are made. Planned: {}", changes.join("; ")) },
+                None => Outcome::Planned { changes, asks: Vec::new() },
+            }))
+        }
         (Mode::Tell, _) | (_, Class::Tell) => {
             let asks = situation.asks.iter().map(|ask| format!("mind that {ask}"));
             let steps = asks.chain(changes.iter().map(|change| format!("change {change}"))).collect::<Vec<_>>();
-            Some(Outcome::NeedsPerson { steps: steps.join("; ") })
+            Some(Stop::Hold(Outcome::NeedsPerson { steps: steps.join("; ") }))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use redress_model::policy::Terms;
+
     use super::*;
-    use crate::guards::clean;
+    use crate::guards::{Stopped, clean, stopped};
+
+    fn word(mode: Mode, class: Class, intent: Intent) -> Option<&'static str> {
+        stopped(&Situation { terms: &[Terms::of(mode)], class, intent, ..clean() }).map(|stopped| stopped.outcome.word())
+    }
 
     #[test]
-    fn only_auto_passes() {
-        let word = |mode, class| guard(&Situation { mode, class, ..clean() }).map(|outcome| outcome.word());
+    fn only_auto_passes_by_itself() {
+        let word = |mode, class| word(mode, class, Intent::Automatic);
         assert_eq!(word(Mode::Auto, Class::Automatic), None);
         assert_eq!(word(Mode::Auto, Class::Guarded), None);
         assert_eq!(word(Mode::Auto, Class::Tell), Some("needs-person"));
+        assert_eq!(word(Mode::Approve, Class::Automatic), Some("needs-approval"));
+        assert_eq!(word(Mode::Approve, Class::Tell), Some("needs-person"));
         assert_eq!(word(Mode::Plan, Class::Automatic), Some("planned"));
         assert_eq!(word(Mode::Plan, Class::Guarded), Some("planned"));
         assert_eq!(word(Mode::Tell, Class::Automatic), Some("needs-person"));
         assert_eq!(word(Mode::Off, Class::Automatic), Some("held"));
+    }
+
+    #[test]
+    fn who_wants_to_see_a_plan_gets_one_and_no_more() {
+        assert_eq!(word(Mode::Auto, Class::Automatic, Intent::Shown), Some("planned"));
+        assert_eq!(word(Mode::Approve, Class::Automatic, Intent::Shown), Some("planned"));
+    }
+
+    #[test]
+    fn undoing_needs_no_second_person_where_changes_need_one() {
+        assert_eq!(word(Mode::Approve, Class::Automatic, Intent::Undo), None);
+        assert_eq!(word(Mode::Plan, Class::Automatic, Intent::Undo), Some("planned"));
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_relied_on_says_so() {
+        let mut terms = Terms::of(Mode::Plan);
+        terms.closed = Some("the policy is broken".into());
+        let stopped = stopped(&Situation { terms: &[terms], ..clean() });
+        assert!(matches!(stopped, Some(Stopped { outcome: Outcome::Held { why }, .. }) if why.contains("the policy is broken")));
     }
 }

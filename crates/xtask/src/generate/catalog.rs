@@ -37,7 +37,11 @@ pub(super) fn known() -> Generated {
          use crate::{Class, Label, Scope, Standard};\n\n\
          /// A control as the router needs to know it.\n#[derive(Debug, Clone, Copy)]\npub struct Known {\n    /// Its id.\n    pub id: &'static str,\n    \
          /// Its class.\n    pub class: Class,\n    /// Where its resource lives.\n    pub scope: Scope,\n    \
-         /// The clauses of standards that it satisfies.\n    pub labels: &'static [Label],\n}\n\n/// Every control.\n#[rustfmt::skip]\npub const KNOWN: &[Known] = &[\n",
+         /// The ASFF types of its resources.\n    pub resources: &'static [&'static str],\n    \
+         /// The clauses of standards that it satisfies.\n    pub labels: &'static [Label],\n    \
+         /// The checks of Prowler that report the same.\n    pub prowler: &'static [&'static str],\n    \
+         /// The managed rules of AWS Config that report the same, and name a resource by which it can be found.\n    \
+         pub config_rules: &'static [&'static str],\n}\n\n/// Every control.\n#[rustfmt::skip]\npub const KNOWN: &[Known] = &[\n",
     );
     for entry in CATALOG {
         let spec = entry.spec;
@@ -46,8 +50,9 @@ pub(super) fn known() -> Generated {
         let labels: String = spec.labels.iter().map(label).collect();
         let _ = write!(
             text,
-            "    Known {{\n        id: {:?},\n        class: Class::{:?},\n        scope: Scope::{:?},\n        labels: &[\n{labels}        ],\n    }},\n",
-            spec.id, spec.class, spec.scope
+            "    Known {{\n        id: {:?},\n        class: Class::{:?},\n        scope: Scope::{:?},\n        resources: &{:?},\n        \
+             labels: &[\n{labels}        ],\n        prowler: &{:?},\n        config_rules: &{:?},\n    }},\n",
+            spec.id, spec.class, spec.scope, spec.resources, spec.prowler, spec.config_rules
         );
     }
     text.push_str("];\n");

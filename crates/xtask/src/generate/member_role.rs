@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use redress_controls::CATALOG;
 use redress_remediation::{Action, Condition};
+use redress_settings::surroundings::READS;
 
 use super::Generated;
 
@@ -13,7 +14,7 @@ const POLICY_LIMIT: usize = 6144;
 type Statement = ((&'static str, Option<Condition>), Vec<&'static str>);
 
 pub(super) fn file() -> io::Result<Generated> {
-    let reads = policy("Reads", "read", CATALOG.iter().flat_map(|entry| entry.reads))?;
+    let reads = policy("Reads", "read", CATALOG.iter().flat_map(|entry| entry.reads).chain(READS))?;
     let writes = policy("Writes", "written", CATALOG.iter().flat_map(|entry| entry.writes))?;
     Ok(Generated { path: "infra/member-role.yaml".into(), text: format!("{HEAD}{reads}{writes}{TAIL}") })
 }

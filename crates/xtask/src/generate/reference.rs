@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, io};
 
 use redress_controls::CATALOG;
 use redress_model::Label;
-use redress_remediation::Entry;
+use redress_remediation::{Entry, InCode};
 
 use super::Generated;
 use crate::files::top;
@@ -41,16 +41,45 @@ fn section(entry: &Entry) -> io::Result<String> {
         list => list.iter().map(|action| format!("`{}`", action.name)).collect::<Vec<_>>().join(", "),
     };
     Ok(format!(
-        "\n## {}\n{}. Class {}, {}. [AWS on this control]({}) · [source](../../{})\n\n{doc}\n**Permissions.**\nreads: {}; writes: {}\n",
+        "\n## {}\n{}. Class {}, {}. [AWS on this control]({}) · [source](../../{})\n\n{doc}\n{}{}{}**Permissions.**\nreads: {}; writes: {}\n",
         spec.id,
         spec.title,
         spec.class.letter(),
         spec.severity,
         spec.link(),
         entry.file,
+        parameters(entry)?,
+        in_code(entry),
+        also_reported_by(entry),
         actions(entry.reads),
         actions(entry.writes)
     ))
+}
+
+/// The parameters, with what their schema says of them.
+fn parameters(entry: &Entry) -> io::Result<String> {
+    let schema = serde_json::to_value(entry.schema())?;
+    let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object()) else { return Ok(String::new()) };
+    let line = |(name, of): (&String, &serde_json::Value)| {
+        let text = of.get("description").and_then(|text| text.as_str()).unwrap_or_default().replace('\n', " ");
+        format!("- `{name}`: {text}\n")
+    };
+    Ok(format!("**Parameters.**\n\n{}\n", properties.iter().map(line).collect::<String>()))
+}
+
+fn in_code(entry: &Entry) -> String {
+    let InCode { cloudformation, terraform } = entry.spec.in_code;
+    let parts = [("CloudFormation", cloudformation), ("Terraform", terraform)];
+    let parts: Vec<_> = parts.iter().filter(|(_, text)| !text.is_empty()).map(|(tool, text)| format!("{tool}: `{text}`")).collect();
+    if parts.is_empty() { String::new() } else { format!("**In code.**\n{}\n\n", parts.join("; ")) }
+}
+
+fn also_reported_by(entry: &Entry) -> String {
+    let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let sources = [("Prowler", entry.spec.prowler), ("AWS Config", entry.spec.config_rules)];
+    let parts: Vec<_> =
+        sources.iter().filter(|(_, names)| !names.is_empty()).map(|(source, names)| format!("{source}: {}", list(names))).collect();
+    if parts.is_empty() { String::new() } else { format!("**Also reported by.**\n{}\n\n", parts.join("; ")) }
 }
 
 /// `EC2.8` before `EC2.53`.

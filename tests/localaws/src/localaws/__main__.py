@@ -20,6 +20,13 @@ def parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--modes", help="the template's parameter Modes")
     up.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any parameter of the templates",
+    )
+    up.add_argument(
         "--accounts", type=int, default=3, help="how many member accounts there are from the start"
     )
     up.add_argument("--visibility-seconds", type=int, help="lower the visibility timeout of every queue")

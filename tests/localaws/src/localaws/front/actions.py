@@ -11,8 +11,9 @@ import re
 from typing import Any
 
 from localaws.front.operations import Operation
+from localaws.world import MANAGEMENT, ORGANIZATION
 
-_PREFIXES = {"monitoring": "cloudwatch", "s3control": "s3"}
+_PREFIXES = {"monitoring": "cloudwatch", "s3control": "s3", "tagging": "tag"}
 
 _S3 = {
     "CompleteMultipartUpload": "PutObject",
@@ -58,7 +59,13 @@ _S3CONTROL = {
     "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
     "PutPublicAccessBlock": "PutAccountPublicAccessBlock",
 }
-_NAMES = {"s3": _S3, "s3control": _S3CONTROL, "lambda": {"Invoke": "InvokeFunction"}}
+_NAMES = {
+    "lambda": {"Invoke": "InvokeFunction"},
+    "s3": _S3,
+    "s3control": _S3CONTROL,
+    # The operations of V2 are allowed by the actions of the older ones.
+    "securityhub": {"BatchUpdateFindingsV2": "BatchUpdateFindings", "GetFindingsV2": "GetFindings"},
+}
 
 _RESOURCELESS = re.compile(
     r"ec2:(Describe\w+|Get(EbsDefaultKmsKeyId|EbsEncryptionByDefault|SnapshotBlockPublicAccessState)"
@@ -68,6 +75,9 @@ _RESOURCELESS = re.compile(
     r"|iam:(\w+AccountPasswordPolicy|\w+CredentialReport|GetAccountSummary|\w+AccountAlias(es)?)"
     r"|(cloudtrail:(DescribeTrails|ListTrails)|kms:(ListKeys|ListAliases)|rds:DescribeDBEngineVersions)"
     r"|cloudwatch:(GetMetricData|GetMetricStatistics|ListMetrics|PutMetricData)"
+    r"|tag:\w+"
+    r"|organizations:(DescribeOrganization|List(Accounts|Roots|DelegatedAdministrators))"
+    r"|(cloudtrail:LookupEvents|config:GetDiscoveredResourceCounts)"
 )
 
 _IAM_RESOURCES = (("UserName", "user"), ("GroupName", "group"), ("RoleName", "role"))
@@ -132,11 +142,20 @@ def _cloudtrail(operation: Operation, account: str, region: str) -> str | None:
     )
 
 
+def _organizations(operation: Operation) -> str | None:
+    for key in ("AccountId", "OrganizationalUnitId", "ParentId", "ChildId"):
+        if name := operation.text(key):
+            kind = {"o": "ou", "r": "root"}.get(name[0], "account")
+            return f"arn:aws:organizations::{MANAGEMENT}:{kind}/{ORGANIZATION}/{name}"
+    return None
+
+
 def _securityhub(operation: Operation, account: str, region: str) -> str | None:
     if operation.name == "BatchImportFindings":
         findings = operation.params.get("Findings") or [{}]
         return findings[0].get("ProductArn") if isinstance(findings[0], dict) else None
-    return f"arn:aws:securityhub:{region}:{account}:hub/default"
+    hub = "hubv2/local" if operation.name.endswith("V2") else "hub/default"
+    return f"arn:aws:securityhub:{region}:{account}:{hub}"
 
 
 def resource_of(operation: Operation, account: str, region: str) -> str | None:
@@ -158,6 +177,8 @@ def resource_of(operation: Operation, account: str, region: str) -> str | None:
             return _cloudtrail(operation, account, region)
         case "securityhub":
             return _securityhub(operation, account, region)
+        case "organizations":
+            return _organizations(operation)
         case "sts":
             return operation.text("RoleArn") or "*"
     return operation.text("ResourceArn")

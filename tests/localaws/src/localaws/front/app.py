@@ -6,7 +6,6 @@ signature (presigned links of the admin's buckets, health) are MiniStack's.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from typing import Any
@@ -16,15 +15,16 @@ from localaws.front.calls import Calls
 from localaws.front.doors import Doors
 from localaws.front.faults import Faults
 from localaws.front.identity import Identity, is_root
+from localaws.front.imported import OPERATIONS, Imported
 from localaws.front.moto_client import ASSUMED, DENIED, PRINCIPAL, Moto
 from localaws.front.operations import Operation, identify
 from localaws.front.platform import SERVICES, Platform
+from localaws.front.regions import Regions
 from localaws.front.request import Receive, Request, Response, Scope, Send, read, replay
+from localaws.front.trail import Refused, Trail
 from localaws.world import World
 
 logger = logging.getLogger("localaws")
-
-_IMPORTED = "Security Hub Findings - Imported"
 
 
 class Front:
@@ -33,11 +33,16 @@ class Front:
     def __init__(self, world: World) -> None:
         self.world = world
         self.calls = Calls()
+        self.trail = Trail()
         self.faults = Faults()
+        self.regions = Regions()
         self.platform = Platform(world, self.calls)
         self.moto = Moto(world.moto_port)
         self.identity = Identity(self.platform, self.moto)
-        self.doors = Doors(world, self.platform, self.moto, self.calls, self.faults)
+        self.imported = Imported(self.platform)
+        self.doors = Doors(
+            world, self.platform, self.moto, self.calls, self.faults, self.regions, self.imported
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,6 +75,8 @@ class Front:
                 else "InvalidClientTokenId"
             )
             return errors.error(request, 403, code, message)
+        if refusal := self.regions.refuse(request, account):
+            return refusal
         operation = identify(request) or Operation(request.service, "Unknown")
         action = actions.action_of(operation)
         if failure := await self.faults.apply(request, account, operation, action):
@@ -107,13 +114,11 @@ class Front:
                 "context": actions.context_of(operation, request.region),
             }
             response = await self.moto.forward(request, account, check)
-            response = self._noted(request, response, account, action, resource)
-        if (
-            operation.service == "securityhub"
-            and operation.name == "BatchImportFindings"
-            and response.status == 200
-        ):
-            response = await self._emit_imported(request, response)
+            response = self._noted(request, response, account, operation, resource)
+        if action == "cloudtrail:LookupEvents" and response.status == 200:
+            return self._looked_up(request, account, operation)
+        if operation.service == "securityhub" and operation.name in OPERATIONS and response.status == 200:
+            response = await self.imported.tell(operation.name, request.region, response)
         return response
 
     def _organizations_account(self, operation: Operation, account: str) -> str:
@@ -121,9 +126,15 @@ class Front:
         return self.world.management if operation.service == "organizations" else account
 
     def _noted(
-        self, request: Request, response: Response, account: str, action: str, resource: str | None
+        self,
+        request: Request,
+        response: Response,
+        account: str,
+        operation: Operation,
+        resource: str | None,
     ) -> Response:
         """Log what moto's side decided, and put a refusal into the protocol's format."""
+        action = actions.action_of(operation)
         told = {name.lower(): value for name, value in response.headers}
         principal, reason = told.get(PRINCIPAL, ""), told.get(DENIED)
         assumed = ASSUMED in told
@@ -131,11 +142,20 @@ class Front:
         if assumed:
             logger.info("allowed %s for %s without knowing the resource", action, principal)
         if reason is not None:
-            return errors.denied(request, principal, action, resource, reason)
-        public = [
-            (name, value) for name, value in response.headers if not name.lower().startswith("x-localaws-")
-        ]
-        return Response(response.status, public, response.body)
+            answer = errors.denied(request, principal, action, resource, reason)
+        else:
+            public = [(n, v) for n, v in response.headers if not n.lower().startswith("x-localaws-")]
+            answer = Response(response.status, public, response.body)
+        self.trail.note(request, operation, account, principal, answer)
+        return answer
+
+    def _looked_up(self, request: Request, account: str, operation: Operation) -> Response:
+        """The answer to LookupEvents, which moto's side has let through."""
+        try:
+            found = self.trail.lookup(account, request.region, operation.params)
+        except Refused as refused:
+            return errors.error(request, 400, *refused.args)
+        return Response(200, [("content-type", "application/x-amz-json-1.1")], json.dumps(found).encode())
 
     async def _assume_role(
         self, request: Request, account: str, operation: Operation, target: str
@@ -156,18 +176,4 @@ class Front:
             arn, behind = self.platform.caller(request.access_key)
             check |= {"caller": {"arn": arn, "role_arn": behind, "account": account}}
         response = await self.moto.forward(request, target, check)
-        return self._noted(request, response, target, "sts:AssumeRole", role_arn)
-
-    async def _emit_imported(self, request: Request, response: Response) -> Response:
-        """One event for each imported finding; moto's side hands the stored findings over in its answer."""
-        answer = json.loads(response.body)
-        for finding in answer.pop("Imported"):
-            envelope = {
-                "source": "aws.securityhub",
-                "detail-type": _IMPORTED,
-                "region": request.region,
-                "resources": [finding["Id"]],
-                "detail": {"findings": [finding]},
-            }
-            await asyncio.to_thread(self.platform.emit, envelope)
-        return Response(response.status, response.headers, json.dumps(answer).encode())
+        return self._noted(request, response, target, operation, role_arn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -32,6 +33,7 @@ class Calls:
                 "allowed": allowed,
                 "source": source,
                 "assumed": assumed,
+                "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             }
         )
 

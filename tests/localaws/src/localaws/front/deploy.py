@@ -6,12 +6,13 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from samtranslator.yaml_helper import yaml_parse
 
 from localaws.front.moto_client import Moto
 from localaws.front.template import ARTEFACTS, package
@@ -33,7 +34,7 @@ class Order:
     template: Path
     member_role: Path | None
     binaries: Mapping[str, Path]
-    modes: str | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
     visibility_seconds: int | None = None
 
 
@@ -49,12 +50,21 @@ def client(world: World, service: str, account: str) -> Any:
     )
 
 
-def _parameters(template: Mapping[str, Any], values: Mapping[str, str | None]) -> list[dict[str, str]]:
+def _parameters(template: Mapping[str, Any], values: Mapping[str, str]) -> list[dict[str, str]]:
     """Those of `values` which the template asks for."""
     wanted = template.get("Parameters", {})
-    return [
-        {"ParameterKey": k, "ParameterValue": v} for k, v in values.items() if k in wanted and v is not None
-    ]
+    return [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items() if k in wanted]
+
+
+def _parameters_of_members(order: Order) -> set[str]:
+    """What the member role's template asks for."""
+    return set(yaml_parse(order.member_role.read_text())["Parameters"]) if order.member_role else set()
+
+
+def _refuse_unknown_parameters(template: Mapping[str, Any], order: Order) -> None:
+    unknown = set(order.given) - set(template.get("Parameters", {})) - _parameters_of_members(order)
+    if unknown:
+        raise ValueError(f"the templates have no parameter {', '.join(sorted(unknown))}")
 
 
 def deploy(world: World, order: Order) -> dict[str, str]:
@@ -64,6 +74,7 @@ def deploy(world: World, order: Order) -> dict[str, str]:
     packed = package(order.template, order.binaries, _RESOURCE_HANDLERS.keys(), order.visibility_seconds)
     if packed.left_out:
         logger.warning("left out, since MiniStack does not know their types: %s", ", ".join(packed.left_out))
+    _refuse_unknown_parameters(packed.template, order)
     s3 = client(world, "s3", world.admin)
     s3.create_bucket(Bucket=ARTEFACTS)
     for key, body in packed.objects.items():
@@ -72,8 +83,8 @@ def deploy(world: World, order: Order) -> dict[str, str]:
         "OrganizationId": world.organization,
         "ExternalId": world.external_id,
         "MemberRoleName": MEMBER_ROLE,
-        "Modes": order.modes,
         "Architecture": "x86_64",
+        **order.given,
     }
     cloudformation = client(world, "cloudformation", world.admin)
     cloudformation.create_stack(
@@ -106,6 +117,7 @@ def member_stack(world: World, order: Order, outputs: Mapping[str, str]) -> dict
     """The member role's template with its parameters, for every account that is to get one."""
     if order.member_role is None:
         return None
+    wanted = _parameters_of_members(order)
     return {
         "name": f"{STACK}-member",
         "template": order.member_role.read_text(),
@@ -114,6 +126,7 @@ def member_stack(world: World, order: Order, outputs: Mapping[str, str]) -> dict
             "ExternalId": world.external_id,
             "MemberRoleName": MEMBER_ROLE,
             "RemediatorRoleArn": outputs.get("RemediatorRoleArn", ""),
+            **{name: value for name, value in order.given.items() if name in wanted},
         },
     }
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from localaws.front.calls import Calls
 from localaws.front.faults import Faults
+from localaws.front.imported import Imported
 from localaws.front.moto_client import Moto
 from localaws.front.platform import Platform
+from localaws.front.regions import Regions
 from localaws.front.request import Request, Response
 from localaws.world import World
 
-_AT_MOTO = frozenset({"iam-age", "account-summary"})
+_AT_MOTO = frozenset({"account-summary", "iam-age", "tags"})
 
 
 def _reply(value: Any, status: int = 200) -> Response:
@@ -23,12 +25,23 @@ def _reply(value: Any, status: int = 200) -> Response:
 class Doors:
     """Answers the requests to the doors."""
 
-    def __init__(self, world: World, platform: Platform, moto: Moto, calls: Calls, faults: Faults) -> None:
+    def __init__(
+        self,
+        world: World,
+        platform: Platform,
+        moto: Moto,
+        calls: Calls,
+        faults: Faults,
+        regions: Regions,
+        imported: Imported,
+    ) -> None:
         self._world = world
         self._platform = platform
         self._moto = moto
         self._calls = calls
         self._faults = faults
+        self._regions = regions
+        self._imported = imported
         self.member_stack: dict[str, Any] | None = None
 
     async def answer(self, request: Request) -> Response:
@@ -37,7 +50,7 @@ class Doors:
         try:
             body = json.loads(request.body or b"{}")
             return await self._open(request.method, name, request, body)
-        except (KeyError, TypeError, ValueError) as mistake:
+        except (LookupError, TypeError, ValueError) as mistake:
             return _reply({"error": f"{name}: {mistake!r}"}, 400)
 
     async def _open(self, method: str, name: str, request: Request, body: dict[str, Any]) -> Response:
@@ -50,25 +63,59 @@ class Doors:
                 return _reply(self._calls.clear())
             case "GET", "faults":
                 return _reply(self._faults.list())
-            case "POST", "faults":
-                return _reply(self._faults.add(body))
             case "DELETE", "faults":
                 return _reply(self._faults.clear())
-            case "POST", "events":
-                return _reply({"id": await asyncio.to_thread(self._platform.emit, body)})
-            case "POST", "accounts":
-                return await self.add_account(**body)
             case "GET", "logs":
                 function = request.query["function"][0]
                 return _reply({"lines": await asyncio.to_thread(self._platform.logs, function)})
-            case "POST", door if door in _AT_MOTO:
-                status, value = await asyncio.to_thread(self._moto.door, door, body)
-                return _reply(value, status)
+            case "POST", _:
+                return await self._stage(name, request, body)
         return _reply({"error": f"no door {method} {name}"}, 404)
 
-    async def add_account(self, account: str, role: bool = True, state: str = "ACTIVE") -> Response:
-        """Make a member of the organization, or change the state of one."""
-        order = {"account": account, "state": state, "stack": self.member_stack if role else None}
+    async def _stage(self, name: str, request: Request, body: dict[str, Any]) -> Response:
+        match name:
+            case "accounts":
+                return await self.add_account(**body)
+            case "events":
+                return _reply({"id": await asyncio.to_thread(self._platform.emit, body)})
+            case "faults":
+                return _reply(self._faults.add(body))
+            case "findings-v2":
+                return await self._import_v2(body, request.query.get("region", [None])[0])
+            case "regions":
+                self._regions.put(**body)
+                return await self._at_moto(name, body)
+            case "schedules":
+                return _reply({"fired": await asyncio.to_thread(self._platform.fire, body["name"])})
+            case door if door in _AT_MOTO:
+                return await self._at_moto(name, body)
+        return _reply({"error": f"no door POST {name}"}, 404)
+
+    async def _at_moto(self, name: str, body: dict[str, Any]) -> Response:
+        status, value = await asyncio.to_thread(self._moto.door, name, body)
+        return _reply(value, status)
+
+    async def _import_v2(self, finding: dict[str, Any], region: str | None) -> Response:
+        """Store a finding in OCSF, and tell the admin's bus."""
+        region = region or finding["cloud"].get("region") or self._world.region
+        order = {"region": region, "finding": finding}
+        status, stored = await asyncio.to_thread(self._moto.door, "finding-v2", order)
+        if status != 200:
+            return _reply(stored, status)
+        event = await self._imported.emit(region, stored)
+        return _reply({"id": event, "metadata_uid": stored["metadata"]["uid"]})
+
+    async def add_account(
+        self,
+        account: str,
+        role: bool = True,
+        state: str = "ACTIVE",
+        ou: str | None = None,
+        name: str | None = None,
+    ) -> Response:
+        """Make a member of the organization, or change the state, the place or the name of one."""
+        stack = self.member_stack if role else None
+        order = {"account": account, "state": state, "stack": stack, "ou": ou, "name": name}
         status, value = await asyncio.to_thread(self._moto.door, "accounts", order)
         if status == 200 and account not in self._world.members:
             self._world.members.append(account)

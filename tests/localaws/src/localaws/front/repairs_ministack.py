@@ -3,11 +3,14 @@
 - Denials name the resource, and every decision goes to the log of calls.
 - `aws:PrincipalOrgID` is the local organization's.
 - A function that ends before its first answer leaves its reason in its log.
+- An SSM parameter of a template without a name is named as CloudFormation does, not as a path.
+- Schedules do not fire by themselves, so that no test is disturbed; the door `schedules` fires them.
 - The endpoint speaks plain HTTP, but to policies every request came over TLS: the templates refuse others.
 """
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from localaws.front.calls import Calls
@@ -21,6 +24,8 @@ def apply(calls: Calls) -> None:
     _belong_to_the_organization()
     _count_as_tls()
     _log_why_functions_end()
+    _keep_schedules_quiet()
+    _name_parameters()
 
 
 def _log_decisions(calls: Calls) -> None:
@@ -87,3 +92,23 @@ def _log_why_functions_end() -> None:
         return result
 
     lambda_svc._execute_function_provided_warm = execute_and_tell
+
+
+def _keep_schedules_quiet() -> None:
+    from ministack.services import eventbridge, scheduler
+
+    eventbridge.start_scheduler = lambda: None
+    scheduler.start_scheduler = lambda: None
+
+
+def _name_parameters() -> None:
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+    handlers = _RESOURCE_HANDLERS["AWS::SSM::Parameter"]
+    create = handlers["create"]
+
+    def create_named(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+        name = f"CFN-{logical_id}-{uuid.uuid4().hex[:12]}"
+        return create(logical_id, {"Name": name, **properties}, stack)
+
+    handlers["create"] = create_named

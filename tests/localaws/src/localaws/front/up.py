@@ -57,6 +57,9 @@ def _check(options: Namespace) -> dict[str, Path]:
                 f"--function `{given}`: give NAME=PATH of a built binary (cargo build --workspace)"
             )
         binaries[name] = Path(path)
+    for given in options.parameter:
+        if not given.partition("=")[1]:
+            raise StartFailed(f"--parameter `{given}`: give NAME=VALUE")
     given_paths = [options.template, *([options.member_role] if options.member_role else [])]
     for path in () if options.no_deploy else given_paths:
         if path is None or not Path(path).is_file():
@@ -145,6 +148,14 @@ async def _serve(options: Namespace, world: World, child: subprocess.Popen[bytes
         await asyncio.wait([server], timeout=3)
 
 
+def _given_parameters(options: Namespace) -> dict[str, str]:
+    given = {} if options.modes is None else {"Modes": options.modes}
+    for text in options.parameter:
+        name, _, value = text.partition("=")
+        given[name] = value
+    return given
+
+
 def _prepare(options: Namespace, world: World, front: Any) -> dict[str, Any]:
     from localaws.front import deploy
 
@@ -156,7 +167,7 @@ def _prepare(options: Namespace, world: World, front: Any) -> dict[str, Any]:
             Path(options.template),
             Path(options.member_role) if options.member_role else None,
             options.binaries,
-            options.modes,
+            _given_parameters(options),
             options.visibility_seconds,
         )
         outputs = deploy.deploy(world, order)

@@ -8,7 +8,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localaws.moto import authorize, doors, hub, repairs
+from localaws.moto import authorize, doors, hub, hub_v2, repairs
 from localaws.moto.wsgi import Answer, Application, Environ, body_of, call, json_answer
 
 
@@ -28,7 +28,7 @@ def _serve(moto: Application, environ: Environ) -> Answer:
     if verdict is not None and not verdict.decision.allowed:
         return Answer(403, b"", verdict.headers())
     refusal = repairs.refuse(environ)
-    answer = refusal or hub.answer(environ) or call(moto, environ)
+    answer = refusal or hub.answer(environ) or hub_v2.answer(environ) or call(moto, environ)
     if verdict is not None:
         answer.headers = [*answer.headers, *verdict.headers()]
     return answer

@@ -9,7 +9,8 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.iam.models import AccessKeyLastUsed, iam_backends
 
-from localaws.moto import hub, organization, principals
+from localaws.moto import hub, hub_v2, organization, principals
+from localaws.moto.repairs import ec2, tagging
 
 _SUMMARY = {
     "AccountAccessKeysPresent": "_account_access_keys_present",
@@ -60,17 +61,21 @@ def whose_key(access_key: str) -> dict[str, str]:
     return {"account": account}
 
 
-def accounts(account: str, state: str, stack: dict[str, Any] | None) -> dict[str, str]:
+def accounts(
+    account: str, state: str, stack: dict[str, Any] | None, ou: str | None = None, name: str | None = None
+) -> dict[str, str]:
     """Make or change a member account."""
-    organization.put_account(account, state, stack)
-    return {"account": account, "state": state}
+    return organization.put_account(account, state, stack, ou, name)
 
 
 OPEN: dict[str, Callable[..., Any]] = {
     "account-summary": account_summary,
     "accounts": accounts,
     "action-target": hub.put_action_target,
+    "finding-v2": hub_v2.store,
     "iam-age": iam_age,
     "organization": organization.found,
+    "regions": ec2.put_region,
+    "tags": tagging.stage,
     "whose-key": whose_key,
 }

@@ -1,7 +1,9 @@
-"""The filters of GetFindings that this project and its tests use."""
+"""The filters of GetFindings and GetFindingsV2 that this project and its tests use."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _PATHS = {
@@ -26,54 +28,109 @@ _PATHS = {
     "VerificationState": "VerificationState",
     "WorkflowStatus": "Workflow.Status",
 }
+_DATES = {
+    "CreatedAt": "CreatedAt",
+    "FirstObservedAt": "FirstObservedAt",
+    "LastObservedAt": "LastObservedAt",
+    "NoteUpdatedAt": "Note.UpdatedAt",
+    "UpdatedAt": "UpdatedAt",
+}
+_MAPS = frozenset({"ProductFields", "UserDefinedFields"})
+_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
+    "CONTAINS_WORD": lambda value, wanted: wanted.lower() in value.lower().split(),
+    "EQUALS": lambda value, wanted: value == wanted,
+    "NOT_EQUALS": lambda value, wanted: value == wanted,
+    "PREFIX": lambda value, wanted: value.startswith(wanted),
+    "PREFIX_NOT_EQUALS": lambda value, wanted: value.startswith(wanted),
+}
+_NUMBERS: dict[str, Callable[[float, float], bool]] = {
+    "Eq": lambda value, wanted: value == wanted,
+    "Gt": lambda value, wanted: value > wanted,
+    "Gte": lambda value, wanted: value >= wanted,
+    "Lt": lambda value, wanted: value < wanted,
+    "Lte": lambda value, wanted: value <= wanted,
+}
 
 
 class UnknownFilter(Exception):
     """A filter that is not written here yet; silence would match too much."""
 
 
-def _values(thing: Any, path: list[str]) -> list[str]:
-    if isinstance(thing, list):
-        return [value for item in thing for value in _values(item, path)]
-    if not path:
-        return [] if thing is None else [str(thing)]
-    return _values(thing.get(path[0]), path[1:]) if isinstance(thing, dict) else []
+def things(root: Any, path: str) -> list[Any]:
+    """What is at a dotted path, through lists."""
+    found = [root]
+    for part in path.split("."):
+        inner = [thing[part] for thing in found if isinstance(thing, dict) and part in thing]
+        found = [one for item in inner for one in (item if isinstance(item, list) else [item])]
+    return [thing for thing in found if thing is not None]
 
 
-def _compare(comparison: str, value: str, wanted: str) -> bool:
-    match comparison:
-        case "EQUALS" | "NOT_EQUALS":
-            return value == wanted
-        case "PREFIX" | "PREFIX_NOT_EQUALS":
-            return value.startswith(wanted)
-        case "CONTAINS" | "NOT_CONTAINS":
-            return wanted in value
-    raise UnknownFilter(f"comparison {comparison}")
+def values(root: Any, path: str) -> list[str]:
+    """What is at a dotted path, as texts."""
+    return [str(thing) for thing in things(root, path)]
 
 
-def _entry_matches(values: list[str], conditions: list[dict[str, str]]) -> bool:
+def texts_match(found: list[str], conditions: list[dict[str, str]]) -> bool:
     """Positive comparisons are alternatives, negative ones must all hold."""
-    positive = [c for c in conditions if "NOT_" not in c["Comparison"]]
-    negative = [c for c in conditions if "NOT_" in c["Comparison"]]
 
     def hit(condition: dict[str, str]) -> bool:
-        return any(_compare(condition["Comparison"], value, condition["Value"]) for value in values)
+        compare = _COMPARISONS.get(condition["Comparison"])
+        if compare is None:
+            raise UnknownFilter(f"comparison {condition['Comparison']}")
+        return any(compare(value, condition["Value"]) for value in found)
 
+    return _combined(conditions, hit)
+
+
+def _combined(conditions: list[dict[str, str]], hit: Callable[[dict[str, str]], bool]) -> bool:
+    positive = [c for c in conditions if "NOT_" not in c["Comparison"]]
+    negative = [c for c in conditions if "NOT_" in c["Comparison"]]
     return (not positive or any(map(hit, positive))) and not any(map(hit, negative))
 
 
-def matches(finding: dict[str, Any], filters: dict[str, list[dict[str, str]]]) -> bool:
-    """Whether a finding satisfies every filter."""
+def _map_matches(fields: dict[str, str], conditions: list[dict[str, str]]) -> bool:
+    def hit(condition: dict[str, str]) -> bool:
+        if condition["Comparison"] not in ("EQUALS", "NOT_EQUALS"):
+            raise UnknownFilter(f"comparison {condition['Comparison']}")
+        return fields.get(condition["Key"]) == condition["Value"]
+
+    return _combined(conditions, hit)
+
+
+def _moment(text: str) -> datetime:
+    parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _in_window(moment: datetime, window: dict[str, Any]) -> bool:
+    if within := window.get("DateRange"):
+        edge = datetime.now(UTC) - timedelta(days=within["Value"])
+        return moment < edge if within.get("Comparison") == "OLDER_THAN" else moment >= edge
+    after = "Start" not in window or moment >= _moment(window["Start"])
+    return after and ("End" not in window or moment <= _moment(window["End"]))
+
+
+def dates_match(found: Iterable[str], windows: list[dict[str, Any]]) -> bool:
+    """Whether a date lies in one of the windows."""
+    return any(_in_window(_moment(text), window) for text in found for window in windows)
+
+
+def numbers_match(found: Iterable[str], condition: dict[str, float]) -> bool:
+    """Whether a number satisfies every comparison."""
+    return any(all(_NUMBERS[k](float(text), wanted) for k, wanted in condition.items()) for text in found)
+
+
+def matches(finding: dict[str, Any], filters: dict[str, list[dict[str, Any]]]) -> bool:
+    """Whether a finding in ASFF satisfies every filter."""
     for name, conditions in filters.items():
-        if name == "UserDefinedFields":
-            fields = finding.get("UserDefinedFields", {})
-            if not all(
-                _entry_matches([fields[c["Key"]]] if c["Key"] in fields else [], [c]) for c in conditions
-            ):
-                return False
-            continue
-        if name not in _PATHS:
+        if name in _MAPS:
+            matched = _map_matches(finding.get(name, {}), conditions)
+        elif name in _DATES:
+            matched = dates_match(values(finding, _DATES[name]), conditions)
+        elif name in _PATHS:
+            matched = texts_match(values(finding, _PATHS[name]), conditions)
+        else:
             raise UnknownFilter(f"filter {name}")
-        if not _entry_matches(_values(finding, _PATHS[name].split(".")), conditions):
+        if not matched:
             return False
     return True

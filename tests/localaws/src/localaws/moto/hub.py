@@ -3,6 +3,9 @@
 Findings of all accounts of a region are kept together, as the administrator sees them; a member sees its
 own. What BatchImportFindings stores stands also for Security Hub's own engine, whose product ARN is
 accepted here.
+
+A stored finding is replaced and never changed, so what was taken from the store stays as it was. The findings
+which an operation stored or updated are in its answer as `Told`: the front takes them out and emits them.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from localaws.moto.filters import UnknownFilter, matches
 from localaws.moto.wsgi import Answer, Environ, account_of, body_of, json_answer, scope_of
 from localaws.world import ADMIN
 
-_CAP = 100
+CAP = 100
 _NOTE = 512
 _KEPT = ("Workflow", "Note", "UserDefinedFields", "VerificationState")
 _MERGED = (
@@ -65,8 +68,8 @@ def _visible(region: _Region, account: str) -> list[Finding]:
 
 
 def _capped(items: list[Any], what: str) -> list[Any]:
-    if not 1 <= len(items) <= _CAP:
-        raise HubError(400, "InvalidInputException", f"Invalid parameter: {what} must have 1 to {_CAP} items")
+    if not 1 <= len(items) <= CAP:
+        raise HubError(400, "InvalidInputException", f"Invalid parameter: {what} must have 1 to {CAP} items")
     return items
 
 
@@ -114,7 +117,7 @@ def _import(region: _Region, account: str, body: dict[str, Any]) -> dict[str, An
         "FailedCount": len(failed),
         "FailedFindings": failed,
         "SuccessCount": len(imported),
-        "Imported": imported,
+        "Told": imported,
     }
 
 
@@ -124,12 +127,14 @@ def _update(region: _Region, account: str, body: dict[str, Any]) -> dict[str, An
         raise HubError(400, "InvalidInputException", f"Invalid parameter: Note.Text is longer than {_NOTE}")
     visible = {(f["ProductArn"], f["Id"]): f for f in _visible(region, account)}
     done, missing = [], []
+    updated: dict[tuple[str, str], Finding] = {}
     for identifier in identifiers:
-        finding = visible.get((identifier["ProductArn"], identifier["Id"]))
-        if finding is None:
+        key = (identifier["ProductArn"], identifier["Id"])
+        if key not in visible:
             error = {"ErrorCode": "FindingNotFound", "ErrorMessage": "Finding Not Found"}
             missing.append({"FindingIdentifier": identifier, **error})
             continue
+        finding = {**visible[key]}
         if "Workflow" in body:
             finding["Workflow"] = {"Status": body["Workflow"]["Status"]}
         if "Note" in body:
@@ -138,15 +143,15 @@ def _update(region: _Region, account: str, body: dict[str, Any]) -> dict[str, An
             if name in body:
                 value, old = body[name], finding.get(name)
                 finding[name] = {**old, **value} if isinstance(old, dict) else value
-        finding["UpdatedAt"] = _now()
+        region.findings[key] = updated[key] = finding
         done.append(identifier)
-    return {"ProcessedFindings": done, "UnprocessedFindings": missing}
+    return {"ProcessedFindings": done, "UnprocessedFindings": missing, "Told": list(updated.values())}
 
 
 def _get(region: _Region, account: str, body: dict[str, Any]) -> dict[str, Any]:
-    size, start = int(body.get("MaxResults") or _CAP), int(body.get("NextToken") or 0)
-    if not 1 <= size <= _CAP:
-        raise HubError(400, "InvalidInputException", f"Invalid parameter: MaxResults must be 1 to {_CAP}")
+    size, start = int(body.get("MaxResults") or CAP), int(body.get("NextToken") or 0)
+    if not 1 <= size <= CAP:
+        raise HubError(400, "InvalidInputException", f"Invalid parameter: MaxResults must be 1 to {CAP}")
     found = [f for f in _visible(region, account) if matches(f, body.get("Filters") or {})]
     for order in reversed(body.get("SortCriteria") or []):
         found.sort(key=lambda f: str(f.get(order["Field"], "")), reverse=order.get("SortOrder") == "desc")
@@ -243,19 +248,28 @@ def _dispatch(method: str, path: str, account: str, name: str, body: dict[str, A
         return route()
 
 
-def answer(environ: Environ) -> Answer | None:
-    """Security Hub's answer, or None for another service or an operation of moto's."""
+def handle(
+    environ: Environ,
+    dispatch: Callable[[str, str, str, str, dict[str, Any]], dict[str, Any] | None],
+    invalid: str,
+) -> Answer | None:
+    """The answer of some operations of Security Hub, or None; `invalid` is their code for wrong input."""
     scope = scope_of(environ)
     if scope is None or scope[2] != "securityhub":
         return None
     try:
         body = json.loads(body_of(environ) or b"{}")
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        result = _dispatch(method, path, account_of(environ), scope[1], body)
+        result = dispatch(method, path, account_of(environ), scope[1], body)
     except HubError as failure:
         headers = [("x-amzn-errortype", failure.code)]
         return json_answer({"Message": str(failure), "Code": failure.code}, failure.status, headers)
     except (KeyError, UnknownFilter) as mistake:
-        headers = [("x-amzn-errortype", "InvalidInputException")]
+        headers = [("x-amzn-errortype", invalid)]
         return json_answer({"Message": f"Invalid parameter: {mistake}"}, 400, headers)
     return None if result is None else json_answer(result)
+
+
+def answer(environ: Environ) -> Answer | None:
+    """Security Hub's answer, or None for another service or an operation of moto's."""
+    return handle(environ, _dispatch, "InvalidInputException")

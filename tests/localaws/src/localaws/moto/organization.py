@@ -1,19 +1,28 @@
-"""The organization and its accounts: created with chosen ids, given their roles, suspended on demand."""
+"""The organization and its accounts: created with chosen ids, given their roles, suspended on demand.
+
+The role by which the organization enters an account may do everything, which moto does not let it.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from typing import Any
 from unittest import mock
 
 from moto.cloudformation.models import cloudformation_backends
+from moto.iam.models import iam_backends
 from moto.organizations import utils
 from moto.organizations.models import FakeAccount, OrganizationsBackend, organizations_backends
 from moto.securityhub.models import securityhub_backends
 
-from localaws.world import ADMIN, MANAGEMENT, ORGANIZATION, REGION
+from localaws.world import ACCESS_ROLE, ADMIN, MANAGEMENT, ORGANIZATION, REGION, ROOT
 
 _lock = threading.Lock()
+_EVERYTHING = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
 
 
 def _backend() -> OrganizationsBackend:
@@ -26,7 +35,10 @@ def found() -> None:
         if _backend().org is not None:
             return
         _page_like_aws()
-        with mock.patch.object(utils, "make_random_org_id", lambda: ORGANIZATION):
+        with (
+            mock.patch.object(utils, "make_random_org_id", lambda: ORGANIZATION),
+            mock.patch.object(utils, "make_random_root_id", lambda: ROOT),
+        ):
             _backend().create_organization(REGION, FeatureSet="ALL")
         _join(ADMIN)
         _backend().register_delegated_administrator(
@@ -44,6 +56,7 @@ def _page_like_aws() -> None:
 def _join(account: str) -> None:
     with mock.patch.object(utils, "make_random_account_id", lambda: account):
         _backend().create_account(AccountName=f"account-{account}", Email=f"aws+{account}@example.com")
+    iam_backends[account]["aws"].put_role_policy(ACCESS_ROLE, "AdministratorAccess", _EVERYTHING)
 
 
 def _member(account: str) -> FakeAccount | None:
@@ -61,8 +74,33 @@ def is_suspended(account: str) -> bool:
     return member is not None and member.state != "ACTIVE"
 
 
-def put_account(account: str, state: str = "ACTIVE", stack: dict[str, Any] | None = None) -> None:
-    """Make `account` a member in `state`; `stack` (name, template, parameters) is created in it once."""
+def _unit(path: str) -> str:
+    """The id of the organizational unit at a path of names below the root, made as needed."""
+    parent, walked = ROOT, ""
+    for name in filter(None, path.split("/")):
+        walked += f"/{name}"
+        unit = next((u for u in _backend().ou if (u.parent_id, u.name) == (parent, name)), None)
+        if unit is None:
+            chosen = f"ou-{ROOT.partition('-')[2]}-{hashlib.sha256(walked.encode()).hexdigest()[:8]}"
+            with mock.patch.object(utils, "make_random_ou_id", lambda _, chosen=chosen: chosen):
+                _backend().create_organizational_unit(ParentId=parent, Name=name)
+            parent = chosen
+        else:
+            parent = unit.id
+    return parent
+
+
+def put_account(
+    account: str,
+    state: str = "ACTIVE",
+    stack: dict[str, Any] | None = None,
+    ou: str | None = None,
+    name: str | None = None,
+) -> dict[str, str]:
+    """Make `account` a member in `state`; `stack` (name, template, parameters) is created in it once.
+
+    It is moved to the organizational unit at the path `ou`, and called `name`; without them both stay.
+    """
     with _lock:
         if _member(account) is None:
             _join(account)
@@ -70,9 +108,19 @@ def put_account(account: str, state: str = "ACTIVE", stack: dict[str, Any] | Non
         assert member is not None
         member.state = state
         member.status = state if state in ("ACTIVE", "SUSPENDED", "PENDING_CLOSURE") else "SUSPENDED"
-        backend = cloudformation_backends[account][REGION]
-        if stack is None or stack["name"] in {s.name for s in backend.stacks.values()}:
-            return
-        created = backend.create_stack(stack["name"], stack["template"], stack["parameters"])
-        if created.status != "CREATE_COMPLETE":
-            raise ValueError(f"member stack of {account} is {created.status}: {created.status_reason}")
+        if ou is not None:
+            member.parent_id = _unit(ou)
+        if name is not None:
+            member.name = name
+        if stack is not None:
+            _create_once(account, stack)
+        return {"account": account, "state": state, "name": member.name, "parent_id": member.parent_id}
+
+
+def _create_once(account: str, stack: dict[str, Any]) -> None:
+    backend = cloudformation_backends[account][REGION]
+    if stack["name"] in {s.name for s in backend.stacks.values()}:
+        return
+    created = backend.create_stack(stack["name"], stack["template"], stack["parameters"])
+    if created.status != "CREATE_COMPLETE":
+        raise ValueError(f"member stack of {account} is {created.status}: {created.status_reason}")

@@ -2,16 +2,22 @@
 
 - ModifyInstanceMetadataOptions forgets the options that are not given.
 - A rule id that does not exist is refused with the code for rules given by value.
+- DescribeRegions tells all regions as open; closed ones (`put_region`) are told when they are asked for.
 - In a default VPC, revoking by values that match no rule is no error on AWS and changes nothing.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import InvalidPermissionNotFoundError, InvalidSecurityGroupRuleIdNotFoundError
 from moto.ec2.models.instances import InstanceBackend, MetadataOptions
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.responses import EC2Response
+
+_closed: dict[str, set[str]] = defaultdict(set)
 
 
 def _keep_metadata_options() -> None:
@@ -62,8 +68,30 @@ def _revoke_like_aws(direction: str) -> None:
     setattr(SecurityGroupBackend, name, revoke)
 
 
+def put_region(account: str, region: str, state: str) -> None:
+    """Close a region of an account, or open it."""
+    if state == "closed":
+        _closed[account].add(region)
+    else:
+        _closed[account].discard(region)
+
+
+def describe_regions(self: EC2Response) -> ActionResult:
+    self.error_on_dryrun()
+    names = self._get_param("RegionNames", [])
+    closed, told = _closed[self.current_account], []
+    for region in self.ec2_backend.describe_regions(names):
+        one = {"RegionName": region.name, "Endpoint": region.endpoint, "OptInStatus": region.opt_in_status}
+        if region.name not in closed:
+            told.append(one)
+        elif names or self._get_bool_param("AllRegions", False):
+            told.append(one | {"OptInStatus": "not-opted-in"})
+    return ActionResult({"Regions": told})
+
+
 def apply() -> None:
     """Mend it."""
+    EC2Response.describe_regions = describe_regions
     _keep_metadata_options()
     _revoke_like_aws("ingress")
     _revoke_like_aws("egress")

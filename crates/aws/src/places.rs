@@ -1,0 +1,119 @@
+//! Where in the organization accounts are, and what people call them.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use aws_sdk_organizations::{Client, types::ParentType};
+use aws_types::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use redress_model::{
+    AccountId,
+    policy::{Ou, Place},
+};
+
+use crate::{Answer, Called, Error, Result};
+
+/// Knows the organization's tree.
+pub trait Places: Send + Sync {
+    /// What people call an account.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    fn name<'a>(&'a self, account: &'a AccountId, now: Timestamp) -> Answer<'a, String>;
+}
+
+/// AWS Organizations, which answers the management account and delegated administrators. Answers are kept for a quarter of an hour.
+#[derive(Debug)]
+pub struct Organizations {
+    client: Client,
+    names: Mutex<HashMap<AccountId, (Timestamp, Named)>>,
+    places: Mutex<HashMap<AccountId, (Timestamp, Place)>>,
+}
+
+#[derive(Debug, Clone)]
+struct Named {
+    organization: String,
+    name: String,
+}
+
+const FRESH: SignedDuration = SignedDuration::from_mins(15);
+/// Organizations nests at most five units; a tree that goes on is none.
+const DEPTH: usize = 8;
+
+fn fresh<T: Clone>(kept: &Mutex<HashMap<AccountId, (Timestamp, T)>>, account: &AccountId, now: Timestamp) -> Option<T> {
+    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.get(account).filter(|(at, _)| now.duration_since(*at) < FRESH).map(|(_, value)| value.clone())
+}
+
+fn keep<T>(kept: &Mutex<HashMap<AccountId, (Timestamp, T)>>, account: &AccountId, now: Timestamp, value: T) {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), (now, value));
+}
+
+impl Organizations {
+    /// The organization, as the account of `sdk` sees it.
+    pub fn new(sdk: &SdkConfig) -> Self {
+        Self { client: Client::new(sdk), names: Mutex::default(), places: Mutex::default() }
+    }
+
+    async fn named(&self, account: &AccountId, now: Timestamp) -> Result<Named> {
+        const ACTION: &str = "organizations:DescribeAccount";
+        if let Some(named) = fresh(&self.names, account, now) {
+            return Ok(named);
+        }
+        let answer = self.client.describe_account().account_id(account.as_str()).send().await.called(ACTION)?;
+        let found = answer.account.ok_or_else(|| Error::malformed(ACTION, "the answer has no account"))?;
+        // arn:aws:organizations::<management>:account/<organization>/<account>
+        let organization = found.arn().and_then(|arn| arn.split('/').nth(1)).unwrap_or_default().to_owned();
+        let named = Named { organization, name: found.name.unwrap_or_default() };
+        keep(&self.names, account, now, named.clone());
+        Ok(named)
+    }
+
+    /// Where an account is.
+    ///
+    /// # Errors
+    /// When it cannot be asked: then no rule that asks for it can be relied on.
+    pub async fn place(&self, account: &AccountId, now: Timestamp) -> Result<Place> {
+        if let Some(place) = fresh(&self.places, account, now) {
+            return Ok(place);
+        }
+        let Named { organization, name } = self.named(account, now).await?;
+        let mut place = Place { organization, name, root: String::new(), ous: Vec::new() };
+        let mut child = account.to_string();
+        for _ in 0..DEPTH {
+            const ACTION: &str = "organizations:ListParents";
+            let answer = self.client.list_parents().child_id(&child).send().await.called(ACTION)?;
+            let parent = answer.parents().first().ok_or_else(|| Error::malformed(ACTION, format!("{child} has no parent")))?;
+            let id = parent.id().unwrap_or_default().to_owned();
+            if parent.r#type() == Some(&ParentType::Root) {
+                place.root = id;
+                break;
+            }
+            let call = self.client.describe_organizational_unit().organizational_unit_id(&id);
+            let unit = call.send().await.called("organizations:DescribeOrganizationalUnit")?.organizational_unit;
+            let name = unit.and_then(|unit| unit.name).unwrap_or_default();
+            place.ous.insert(0, Ou { id: id.clone(), name });
+            child = id;
+        }
+        keep(&self.places, account, now, place.clone());
+        Ok(place)
+    }
+}
+
+impl Places for Organizations {
+    fn name<'a>(&'a self, account: &'a AccountId, now: Timestamp) -> Answer<'a, String> {
+        Box::pin(async move { Ok(self.named(account, now).await?.name) })
+    }
+}
+
+/// Nobody knows, for who has no deployment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nowhere;
+
+impl Places for Nowhere {
+    fn name<'a>(&'a self, _account: &'a AccountId, _now: Timestamp) -> Answer<'a, String> {
+        Box::pin(async { Ok(String::new()) })
+    }
+}

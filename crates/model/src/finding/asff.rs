@@ -1,0 +1,149 @@
+//! AWS Security Finding Format: Security Hub's own findings of every age, and Prowler's.
+//!
+//! See <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Coming, Finding, Place, Rejection, Source, Standing, excerpt, known, of_prowler, skipped, suspicious, wanted};
+use crate::{Arn, ControlId, Intent, Partition, Region, control::Standard, job::FindingKey, known::KNOWN};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wire {
+    id: String,
+    product_arn: String,
+    aws_account_id: String,
+    #[serde(default)]
+    region: Option<String>,
+    #[serde(default)]
+    generator_id: String,
+    #[serde(default)]
+    record_state: Option<String>,
+    #[serde(default)]
+    workflow: WireStatus,
+    #[serde(default)]
+    compliance: WireCompliance,
+    #[serde(default)]
+    product_fields: Value,
+    #[serde(default)]
+    resources: Vec<WireResource>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct WireStatus {
+    #[serde(default)]
+    status: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct WireCompliance {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    security_control_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireResource {
+    #[serde(rename = "Type", default)]
+    kind: String,
+    id: String,
+    #[serde(default)]
+    region: Option<String>,
+    #[serde(default)]
+    details: Value,
+}
+
+pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent), Rejection> {
+    let wire = Wire::deserialize(raw).map_err(|error| skipped(format!("not a finding: {error}")))?;
+    let (partition, source) = product(&wire.product_arn)?;
+    coming.sources.listens_to(source)?;
+    let standing = Standing {
+        is_active: wire.record_state.as_deref().unwrap_or("ACTIVE") == "ACTIVE",
+        is_failed: wire.compliance.status.as_deref() == Some("FAILED"),
+        workflow: wire.workflow.status.as_deref().unwrap_or("NEW"),
+    };
+    let intent = wanted(&standing, coming.trigger)?;
+    let controls = match source {
+        Source::Prowler => of_prowler(wire.generator_id.strip_prefix("prowler-").unwrap_or_default())?,
+        Source::SecurityHub | Source::Config | Source::ProwlerFile => {
+            let control = control_of(&wire)?;
+            known(&control).ok_or_else(|| skipped(format!("control {control} is not one of ours")))?;
+            vec![control]
+        }
+    };
+    let resource = wire.resources.first().ok_or_else(|| skipped("no resource"))?;
+    let place = Place {
+        partition,
+        account: &wire.aws_account_id,
+        // Findings of 2020 name their region in their id only.
+        regions: vec![resource.region.as_deref(), wire.region.as_deref(), Arn::parse(&wire.id).ok().map(|arn| arn.region)],
+        kind: &resource.kind,
+        id: &resource.id,
+        name: iam_name(&resource.details),
+    };
+    let resource = place.resource(&controls)?;
+    Ok((Finding { key: Some(FindingKey::asff(wire.id, wire.product_arn)), controls, resource }, intent))
+}
+
+/// Anyone may import findings under an account's default product; only Security Hub writes under its own, and Prowler's product takes
+/// findings only in accounts that subscribed to it.
+fn product(arn: &str) -> Result<(Partition, Source), Rejection> {
+    let foreign = || suspicious(format!("product `{}` is not Security Hub's own", excerpt(arn)));
+    let parsed = Arn::parse(arn).map_err(|_| foreign())?;
+    let source = match parsed.resource {
+        "product/aws/securityhub" => Source::SecurityHub,
+        "product/prowler/prowler" => Source::Prowler,
+        _ => return Err(foreign()),
+    };
+    if parsed.service != "securityhub" || !parsed.account.is_empty() || Region::try_from(parsed.region).is_err() {
+        return Err(foreign());
+    }
+    Partition::try_from(parsed.partition).map(|partition| (partition, source)).map_err(|_| foreign())
+}
+
+/// The control: named by the finding, or derived from what findings older than consolidation carry. Their fields do not always agree: the
+/// generator is trusted before the finding's id, and the id before the product's fields.
+fn control_of(wire: &Wire) -> Result<ControlId, Rejection> {
+    let field = |name: &str| wire.product_fields.get(name).and_then(Value::as_str);
+    if let Some(id) = &wire.compliance.security_control_id {
+        return ControlId::try_from(id.as_str()).map_err(|error| skipped(error.to_string()));
+    }
+    let generator = wire.generator_id.split_once("ruleset/").map_or(wire.generator_id.as_str(), |(_, tail)| tail);
+    let in_id = wire.id.split_once(":subscription/").and_then(|(_, tail)| tail.split_once("/finding/")).map(|(clause, _)| clause);
+    let in_arn = field("StandardsControlArn").and_then(|arn| arn.split_once(":control/")).map(|(_, tail)| tail);
+    // Control Tower's ids are Security Hub's with a prefix. Those of PCI DSS 3.2.1 are not: PCI.KMS.1 is KMS.4.
+    let named = field("ControlId").map(|id| id.strip_prefix("CT.").unwrap_or(id)).and_then(|id| ControlId::try_from(id).ok());
+    [Some(generator), in_id, in_arn]
+        .into_iter()
+        .flatten()
+        .find_map(control_of_clause)
+        .or(named)
+        .ok_or_else(|| skipped("no control: neither SecurityControlId nor a clause of a known standard"))
+}
+
+/// The control behind `security-control/S3.5`, `cis-aws-foundations-benchmark/v/1.2.0/1.9`, `.../rule/1.9` or `pci-dss/v/3.2.1/PCI.S3.5`.
+/// Clauses are compared as texts (1.1 is not 1.10), and only within their own version of the standard.
+fn control_of_clause(text: &str) -> Option<ControlId> {
+    let (head, clause) = text.rsplit_once('/')?;
+    if let Ok(id) = ControlId::try_from(clause) {
+        return Some(id);
+    }
+    let slug = head.strip_suffix("/rule").unwrap_or(head);
+    let standard = [Standard::Cis12, Standard::Cis14, Standard::Cis30, Standard::Cis50, Standard::Pci321]
+        .into_iter()
+        .find(|standard| standard.slug() == slug)?;
+    let known = KNOWN.iter().find(|known| known.labels.iter().any(|label| label.standard == standard && label.clause == clause))?;
+    ControlId::try_from(known.id).ok()
+}
+
+fn iam_name(details: &Value) -> Option<String> {
+    ["/AwsIamUser/UserName", "/AwsIamRole/RoleName", "/AwsIamGroup/GroupName"]
+        .into_iter()
+        .find_map(|pointer| details.pointer(pointer)?.as_str())
+        .map(str::to_owned)
+}

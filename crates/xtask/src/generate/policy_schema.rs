@@ -1,0 +1,42 @@
+//! `infra/policy.schema.json`: what editors check a policy against, with every control and its parameters.
+
+use std::io;
+
+use redress_controls::CATALOG;
+use redress_model::policy::Document;
+use serde_json::{Value as Json, json};
+
+use super::Generated;
+
+pub(super) fn file() -> io::Result<Generated> {
+    let mut schema = serde_json::to_value(schemars::schema_for!(Document))?;
+    let mut params = serde_json::Map::new();
+    for entry in CATALOG {
+        let mut of = serde_json::to_value(entry.schema())?;
+        // Parameters without any are an empty object.
+        if of.get("type").and_then(Json::as_str) == Some("null") {
+            of = json!({ "type": "object", "maxProperties": 0 });
+        }
+        if let Some(fields) = of.as_object_mut() {
+            fields.remove("$schema");
+            fields.remove("title");
+        }
+        params.insert(entry.spec.id.into(), of);
+    }
+    let ids: Vec<&str> = CATALOG.iter().map(|entry| entry.spec.id).collect();
+    set(
+        &mut schema,
+        "/$defs/Rule/properties/params",
+        json!({ "type": "object", "description": "Parameters, by control.", "additionalProperties": false, "properties": params }),
+    )?;
+    let patterns = json!({ "anyOf": [{ "enum": ids }, { "type": "string", "pattern": r"^([A-Z][A-Za-z0-9]*\.)?\*$" }] });
+    set(&mut schema, "/$defs/ControlPattern", patterns)?;
+    set(&mut schema, "/title", json!("A policy of Redress"))?;
+    Ok(Generated { path: "infra/policy.schema.json".into(), text: serde_json::to_string_pretty(&schema)? + "\n" })
+}
+
+fn set(schema: &mut Json, pointer: &str, value: Json) -> io::Result<()> {
+    let slot = schema.pointer_mut(pointer).ok_or_else(|| io::Error::other(format!("the schema of a policy has no {pointer}")))?;
+    *slot = value;
+    Ok(())
+}

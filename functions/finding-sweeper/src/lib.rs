@@ -1,0 +1,112 @@
+//! finding-sweeper: looks again at what time brings.
+//!
+//! On a schedule: findings that were resolved and still fail are opened again, and counted for the alarm; jobs that were put off are sent
+//! when they are due, if their findings still want it; notices become a digest per account; exemptions that end soon are told, and the
+//! findings of those that ended are opened again. Changes nothing in any account. Each part goes on where another fails.
+
+mod exemptions;
+mod false_successes;
+mod later;
+mod notices;
+
+use aws_types::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use redress_aws::{Annotation, Channels, Clock, DynamoLedger, Hub, Listed, PolicyFile, Queue, Result, SecurityHub, SystemClock};
+use redress_lambda::{Env, EnvError, Function, Message};
+use redress_model::{AccountId, Arn, Modes, Workflow, job::FindingKey};
+use tracing::{error, info};
+
+/// The function with its collaborators.
+pub struct FindingSweeper {
+    ledger: DynamoLedger,
+    hub: SecurityHub,
+    jobs: Queue,
+    post: Channels,
+    policy: PolicyFile,
+    clock: SystemClock,
+    /// So long after a run Security Hub has looked again.
+    false_success_after: SignedDuration,
+    /// Notices wait so long for others.
+    digest: SignedDuration,
+    /// Exemptions are told so long before they end.
+    ahead: SignedDuration,
+}
+
+impl FindingSweeper {
+    /// The function in its environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or wrong.
+    pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
+        let topic = env.text("REDRESS_TOPIC_ARN")?;
+        let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
+        let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
+        let key = env.optional("REDRESS_POLICY_KEY").unwrap_or_default();
+        Ok(Self {
+            ledger: DynamoLedger::new(sdk, env.text("REDRESS_LEDGER_TABLE")?),
+            hub: SecurityHub::new(sdk),
+            jobs: Queue::new(sdk, env.text("REDRESS_JOBS_QUEUE_URL")?),
+            post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
+            policy: PolicyFile::new(sdk, env.text("REDRESS_POLICY_BUCKET")?, key, owner, Modes::default()),
+            clock: SystemClock,
+            false_success_after: SignedDuration::from_hours(env.parsed("REDRESS_FALSE_SUCCESS_HOURS")?),
+            digest: SignedDuration::from_mins(env.parsed("REDRESS_DIGEST_MINUTES")?),
+            ahead: SignedDuration::from_hours(24 * env.parsed::<i64>("REDRESS_EXPIRY_NOTICE_DAYS")?),
+        })
+    }
+
+    /// All parts, each whatever became of the others; the first error is what is told.
+    async fn sweep(&self, now: Timestamp) -> Result<()> {
+        let parts = [
+            ("false successes", Box::pin(self.reopen_false_successes(now)).await),
+            ("what was put off", Box::pin(self.send_what_is_due(now)).await),
+            ("exemptions", Box::pin(self.look_after_exemptions(now)).await),
+            ("notices", Box::pin(self.send_digests(now)).await),
+        ];
+        let mut result = Ok(());
+        for (part, outcome) in parts {
+            match outcome {
+                Ok(count) => info!(part, count, "swept"),
+                Err(error) => {
+                    error!(part, %error, "not swept");
+                    result = result.and(Err(error));
+                }
+            }
+        }
+        result
+    }
+
+    /// Opens a finding again, so that it is worked on, and says why. What we remember of it on the finding is taken back.
+    async fn reopen(&self, finding: &FindingKey, why: &str) -> Result<()> {
+        let note = format!("Redress: {why}").chars().take(512).collect();
+        let fields = vec![("redress-outcome".into(), "reopened".into())];
+        self.hub.annotate(std::slice::from_ref(finding), &Annotation { workflow: Some(Workflow::New), note, fields }).await
+    }
+
+    /// Whether a finding is open for us as Security Hub has it now: failed, active, and in one of these states. What cannot be looked up, a
+    /// finding of version 2 or none at all, is.
+    async fn is_open(&self, finding: Option<&FindingKey>, workflow: &[&str]) -> Result<bool> {
+        let Some(key) = finding.filter(|key| key.ocsf_account.is_none()) else { return Ok(true) };
+        let found = self.hub.find(&key.id).await?;
+        let text = |finding: &serde_json::Value, pointer: &str| finding.pointer(pointer).and_then(|text| text.as_str()).map(str::to_owned);
+        Ok(found.iter().any(|finding| {
+            text(finding, "/ProductArn").as_deref() == Some(&key.product)
+                && text(finding, "/RecordState").as_deref() == Some("ACTIVE")
+                && text(finding, "/Compliance/Status").as_deref() == Some("FAILED")
+                && text(finding, "/Workflow/Status").is_some_and(|status| workflow.contains(&status.as_str()))
+        }))
+    }
+
+    /// Takes something off its list; left there, it would only be done again.
+    async fn strike(&self, item: &Listed) -> Result<()> {
+        self.ledger.strike(item).await
+    }
+}
+
+impl Function for FindingSweeper {
+    async fn handle(&self, batch: Vec<Message>, _deadline: Timestamp) -> Vec<String> {
+        let Err(error) = self.sweep(self.clock.now()).await else { return Vec::new() };
+        error!(%error, "comes again");
+        batch.into_iter().map(|message| message.id).collect()
+    }
+}
