@@ -28,7 +28,7 @@ static AUTO: Deployed =
 /// The suite with everything switched on, under a policy to which tests add rules about their own accounts.
 static GUARDED: Deployed = Deployed { world: OnceLock::new(), options: guarded };
 /// The same, for what concerns a whole deployment: its tests take turns.
-static ALONE: Deployed = Deployed { world: OnceLock::new(), options: guarded };
+static ALONE: Deployed = Deployed { world: OnceLock::new(), options: || guarded().with("WebhookParameter", "/redress/webhook") };
 
 fn guarded() -> Options {
     Options::new().modes("auto").with("PolicyKey", "policy.yaml").with("DigestMinutes", "1")

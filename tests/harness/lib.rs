@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub struct World {
     local: LocalAws,
     admin: SdkConfig,
+    policy: tokio::sync::Mutex<(Vec<String>, Vec<String>)>,
 }
 
 /// A finding as Security Hub has it now.
@@ -53,7 +54,7 @@ impl World {
         let local = LocalAws::start(options).unwrap_or_else(|error| panic!("{error}"));
         // Tests start it from within the runtime.
         let admin = std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(local.admin())).join().unwrap());
-        Self { local, admin }
+        Self { local, admin, policy: tokio::sync::Mutex::default() }
     }
 
     /// The local AWS under it.
@@ -76,6 +77,40 @@ impl World {
         let account = AccountId::try_from(format!("4{:011}", unique())).unwrap();
         self.local.add_account(&account, &options);
         Place::new(&self.local, account, self.local.ready().region.clone()).await
+    }
+
+    /// Adds a rule about one account to the policy, in YAML's one-line form without the braces, and writes the document.
+    pub async fn rule(&self, account: &AccountId, rule: &str) {
+        let mut policy = self.policy.lock().await;
+        policy.0.push(format!("  - {{for: {{accounts: ['{account}']}}, {rule}}}\n"));
+        self.write_policy(&document(&policy)).await;
+    }
+
+    /// Adds a rule with a scope of its own.
+    pub async fn rule_for(&self, scope: &str, rule: &str) {
+        let mut policy = self.policy.lock().await;
+        policy.0.push(format!("  - {{for: {scope}, {rule}}}\n"));
+        self.write_policy(&document(&policy)).await;
+    }
+
+    /// Adds an exemption about one account.
+    pub async fn exemption(&self, account: &AccountId, exemption: &str) {
+        let mut policy = self.policy.lock().await;
+        let who = "reason: test, owner: tests, approved_by: nobody";
+        policy.1.push(format!("  - {{for: {{accounts: ['{account}']}}, {who}, {exemption}}}\n"));
+        self.write_policy(&document(&policy)).await;
+    }
+
+    /// Writes a document as the policy, right or wrong.
+    pub async fn write_policy(&self, text: &str) {
+        let call = aws_sdk_s3::Client::new(&self.admin).put_object().bucket(self.local.output("PolicyBucket")).key("policy.yaml");
+        call.body(text.as_bytes().to_vec().into()).send().await.unwrap();
+    }
+
+    /// The schedule's time has come: the sweeper looks again.
+    pub fn sweep(&self) {
+        let fired = self.local.post("schedules", &json!({"name": "Sweep"}));
+        assert_eq!(fired["fired"].as_array().unwrap().len(), 1, "{fired}");
     }
 
     /// Imports a finding in its own account, as Security Hub does.
@@ -108,7 +143,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let logs = ["FindingRouter", "CisRemediator"].map(|name| {
+        let logs = ["FindingRouter", "CisRemediator", "FindingSweeper"].map(|name| {
             let logs = self.local.logs(name);
             logs[logs.len().saturating_sub(8)..].join("\n")
         });
@@ -165,6 +200,11 @@ impl World {
             }
         }
     }
+}
+
+fn document((rules, exemptions): &(Vec<String>, Vec<String>)) -> String {
+    let list = |name: &str, items: &[String]| if items.is_empty() { String::new() } else { format!("{name}:\n{}", items.concat()) };
+    format!("version: 1\n{}{}", list("rules", rules), list("exemptions", exemptions))
 }
 
 /// Imports a finding in an account, as Security Hub's own checks do.

@@ -1,12 +1,13 @@
 //! The post: what people are told, by mail and in their chat.
 
-use std::sync::{Mutex, PoisonError};
-
-use aws_smithy_runtime_api::{
-    client::{http::HttpConnectorSettings, orchestrator::HttpRequest, runtime_components::RuntimeComponentsBuilder},
-    http::Headers,
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
-use aws_smithy_types::body::SdkBody;
+
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_types::{body::SdkBody, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
 use serde_json::json;
 
@@ -86,6 +87,7 @@ impl Post for NoPost {
 }
 
 const WEBHOOK: &str = "webhook";
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Slack cuts longer texts into pieces.
 const TEXT: usize = 12_000;
 
@@ -115,17 +117,30 @@ impl Webhook {
 /// Posts JSON through the HTTP client that all SDK clients share. The error never quotes the address.
 async fn post_json(sdk: &SdkConfig, address: &str, text: String) -> Result<u16> {
     let failed = |why: &str| Error::new(Kind::Unreachable, WEBHOOK, why);
-    let client = sdk.http_client().ok_or_else(|| failed("there is no HTTP client"))?;
-    let components = RuntimeComponentsBuilder::for_tests().build().map_err(|_| failed("no runtime"))?;
-    let mut request = HttpRequest::new(SdkBody::from(text));
-    request.set_method("POST").map_err(|_| failed("no such method"))?;
-    request.set_uri(address).map_err(|_| Error::new(Kind::Rejected, WEBHOOK, "its address is not a URL"))?;
-    let headers: &mut Headers = request.headers_mut();
-    headers.insert("content-type", "application/json");
-    let connector =
-        aws_smithy_runtime_api::client::http::HttpClient::http_connector(&client, &HttpConnectorSettings::default(), &components);
-    let answer = aws_smithy_runtime_api::client::http::HttpConnector::call(&connector, request).await;
-    answer.map(|answer| answer.status().as_u16()).map_err(|_| failed("it did not answer"))
+    let (Some(client), Some(time), Some(sleep)) = (sdk.http_client(), sdk.time_source(), sdk.sleep_impl()) else {
+        return Err(failed("there is no HTTP client"));
+    };
+    let uri = address.to_owned();
+    let post = Operation::builder()
+        .service_name(WEBHOOK)
+        .operation_name("Post")
+        .http_client(client)
+        .time_source(time)
+        .sleep_impl(sleep)
+        .endpoint_url(address)
+        .no_auth()
+        .standard_retry(&RetryConfig::standard())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
+        .serializer(move |text: String| {
+            let mut request = HttpRequest::new(SdkBody::from(text));
+            request.set_method("POST")?;
+            request.set_uri(uri.as_str())?;
+            request.headers_mut().insert("content-type", "application/json");
+            Ok(request)
+        })
+        .deserializer(|answer: &HttpResponse| Ok::<_, OrchestratorError<std::convert::Infallible>>(answer.status().as_u16()))
+        .build();
+    post.invoke(text).await.map_err(|_| failed("it did not answer"))
 }
 
 #[cfg(test)]
