@@ -397,7 +397,7 @@ async fn mistakes() {
     assert!(said.code == 1 && said.err.contains("text.json: not JSON"), "{}", said.err);
     let others = operator.state.file("others.json", r#"[{"Id": "a", "ProductArn": "x", "AwsAccountId": "1"}]"#);
     let said = operator.run(&["plan", &others]);
-    assert!(said.code == 0 && said.err.contains("1 of 1 findings are left out"), "{}", said.err);
+    assert!(said.code == 3 && said.err.contains("1 of 1 findings are left out"), "{}", said.err);
     assert!(staged.account == place.account);
 }
 

@@ -380,7 +380,7 @@ async fn broken_policy() {
         let before = staged.observe(&place).await;
         ALONE.import(&finding).await;
         let seen = ALONE.answer(&finding, None).await;
-        assert_eq!((seen.outcome.as_str(), seen.workflow.as_str()), ("held", "NOTIFIED"), "{}", seen.note);
+        assert_eq!((seen.outcome.as_str(), seen.workflow.as_str()), ("deferred", "NEW"), "{}", seen.note);
         assert!(seen.note.contains(word) && seen.note.contains("only plans"), "{}", seen.note);
         assert_eq!(staged.observe(&place).await, before);
         assert!(ALONE.actions_in(&staged).iter().all(|action| !action.contains(":Put")), "it could have written");

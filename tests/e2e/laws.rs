@@ -34,8 +34,15 @@ async fn law(case: Case) {
     let finding = finding(case.control, &staged);
     let kind = finding["Resources"][0]["Type"].as_str().unwrap().to_owned();
     let partition = Partition::try_from("aws").unwrap();
-    let resource =
-        Resource { kind, id: staged.resource.clone(), account: place.account.clone(), region: place.region.clone(), partition, name: None };
+    let resource = Resource {
+        kind,
+        id: staged.resource.clone(),
+        account: place.account.clone(),
+        region: place.region.clone(),
+        partition,
+        name: None,
+        path: None,
+    };
     let read = || async { entry.get(&resource, &Json::Null, &account).await.unwrap().unwrap() };
     let (original, seen) = (read().await, staged.observe(&place).await);
     if entry.writes.is_empty() {
@@ -68,7 +75,7 @@ async fn gone() {
         let kind = named["Type"].as_str().unwrap().to_owned();
         let partition = Partition::try_from("aws").unwrap();
         let region = if entry.spec.scope == Scope::Global { partition.global_region() } else { place.region.clone() };
-        let resource = Resource { kind, id, account: place.account.clone(), region, partition, name: None };
+        let resource = Resource { kind, id, account: place.account.clone(), region, partition, name: None, path: None };
         let read = entry.get(&resource, &Json::Null, &account).await;
         assert!(matches!(read, Ok(None)), "{}: {read:?}", entry.spec.id);
     }

@@ -1,9 +1,11 @@
 //! Security Hub, as far as we write to it: the workflow status, note and fields of findings.
 
 use aws_sdk_securityhub::types::{
-    AwsSecurityFinding, AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, DateFilter, MapFilter, MapFilterComparison, NoteUpdate,
-    OcsfFindingIdentifier, StringFilter, StringFilterComparison, WorkflowStatus, WorkflowUpdate,
+    AwsSecurityFinding, AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, CompositeFilter, DateFilter, MapFilter,
+    MapFilterComparison, NoteUpdate, OcsfFindingFilters, OcsfFindingIdentifier, OcsfStringField, OcsfStringFilter, StringFilter,
+    StringFilterComparison, WorkflowStatus, WorkflowUpdate,
 };
+use aws_smithy_types::Document;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use redress_model::{AccountId, ControlId, RunId, Workflow, job::FindingKey};
@@ -125,6 +127,27 @@ impl SecurityHub {
         Ok(answer.findings().iter().map(as_asff).collect())
     }
 
+    /// Whether a finding of version 2 fails and has one of these statuses (the numbers of OCSF).
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn is_open_in_version_2(&self, key: &FindingKey, statuses: &[i64]) -> Result<bool> {
+        let value = aws_sdk_securityhub::types::StringFilter::builder().value(&key.id).comparison(StringFilterComparison::Equals).build();
+        let filter = OcsfStringFilter::builder().field_name(OcsfStringField::FindingInfoUid).filter(value).build();
+        let composite = CompositeFilter::builder().string_filters(filter).build();
+        let filters = OcsfFindingFilters::builder().composite_filters(composite).build();
+        let answer = self.client.get_findings_v2().filters(filters).send().await.called(GET)?;
+        let number = |finding: &Document, path: &[&str]| {
+            let found = path.iter().try_fold(finding, |at, name| at.as_object()?.get(*name))?;
+            found.as_number().map(|number| number.to_f64_lossy())
+        };
+        let is =
+            |finding: &Document, path: &[&str], wanted: i64| number(finding, path).is_some_and(|found| (found - wanted as f64).abs() < 0.5);
+        Ok(answer.findings().iter().any(|finding| {
+            is(finding, &["compliance", "status_id"], 3) && statuses.iter().any(|status| is(finding, &["status_id"], *status))
+        }))
+    }
+
     /// Our custom actions that Security Hub does not have.
     ///
     /// # Errors
@@ -214,12 +237,17 @@ fn equals(value: &str) -> StringFilter {
 /// The SDK's findings do not serialize: what a remediation needs is written out.
 fn as_asff(finding: &AwsSecurityFinding) -> serde_json::Value {
     let resource = |resource: &aws_sdk_securityhub::types::Resource| {
-        let user = resource.details().and_then(|details| details.aws_iam_user()).and_then(|user| user.user_name());
-        let role = resource.details().and_then(|details| details.aws_iam_role()).and_then(|role| role.role_name());
-        let group = resource.details().and_then(|details| details.aws_iam_group()).and_then(|group| group.group_name());
+        let details = resource.details();
+        let user = details.and_then(|details| details.aws_iam_user());
+        let role = details.and_then(|details| details.aws_iam_role());
+        let group = details.and_then(|details| details.aws_iam_group());
         json!({
             "Type": resource.r#type(), "Id": resource.id(), "Region": resource.region(), "Tags": resource.tags(),
-            "Details": {"AwsIamUser": {"UserName": user}, "AwsIamRole": {"RoleName": role}, "AwsIamGroup": {"GroupName": group}},
+            "Details": {
+                "AwsIamUser": {"UserName": user.and_then(|user| user.user_name()), "Path": user.and_then(|user| user.path())},
+                "AwsIamRole": {"RoleName": role.and_then(|role| role.role_name()), "Path": role.and_then(|role| role.path())},
+                "AwsIamGroup": {"GroupName": group.and_then(|group| group.group_name()), "Path": group.and_then(|group| group.path())},
+            },
         })
     };
     let compliance = finding.compliance();

@@ -36,6 +36,9 @@ pub struct Last {
     /// When changes were made by themselves, the latest last: what does not last is contested.
     #[serde(default)]
     pub fixed: Vec<Timestamp>,
+    /// The findings that were answered last: one that is new to us is answered, even with nothing new to say.
+    #[serde(default)]
+    pub answered: Vec<String>,
     /// A person's wish that it stay as it is.
     #[serde(default)]
     pub exempt: Option<Exempted>,
@@ -44,8 +47,11 @@ pub struct Last {
 /// A question that stands on a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// The sum of the question and of the value that it is about.
+    /// The sum of the changes and of the value that it is about.
     pub question: Digest,
+    /// The guards that asked.
+    #[serde(default)]
+    pub guards: Vec<String>,
     /// The event that led to it: what came with the same event is no answer.
     pub event: String,
     /// When it was on the finding: what happened before is no answer either.
@@ -53,6 +59,8 @@ pub struct Asked {
     /// When it is no longer open.
     #[serde(default)]
     pub until: Option<Timestamp>,
+    /// The run that put it.
+    pub run: RunId,
 }
 
 /// What time will bring.
@@ -136,7 +144,13 @@ pub trait Ledger: Send + Sync {
     ///
     /// # Errors
     /// When it was not counted.
-    fn count<'a>(&'a self, what: &'a str) -> Answer<'a, u32>;
+    fn count<'a>(&'a self, what: &'a str, now: Timestamp) -> Answer<'a, u32>;
+
+    /// Takes something off its list.
+    ///
+    /// # Errors
+    /// When it may still be there.
+    fn strike<'a>(&'a self, item: &'a Listed) -> Answer<'a, ()>;
 
     /// The records of runs that ended since `since`, the latest first.
     ///
@@ -158,6 +172,8 @@ const GET: &str = "dynamodb:GetItem";
 const QUERY: &str = "dynamodb:Query";
 const DELETE: &str = "dynamodb:DeleteItem";
 const LAST: &str = "last:";
+/// Counts are swept away by DynamoDB after this time; nothing relies on it.
+const COUNTED: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
 /// The index over records by the day on which they ended.
 const HISTORY: &str = "history";
 
@@ -240,15 +256,6 @@ impl DynamoLedger {
     /// When it was not written.
     pub async fn list(&self, item: &Listed) -> Result<()> {
         self.client.put_item().table_name(&self.table).set_item(Some(list_item(item))).send().await.called(PUT).map(|_| ())
-    }
-
-    /// Takes something off its list.
-    ///
-    /// # Errors
-    /// When it may still be there.
-    pub async fn strike(&self, item: &Listed) -> Result<()> {
-        let call = self.client.delete_item().table_name(&self.table).set_key(Some(key(item.list.key().to_owned(), &list_sk(item))));
-        call.send().await.called(DELETE).map(|_| ())
     }
 }
 
@@ -371,15 +378,24 @@ impl Ledger for DynamoLedger {
         })
     }
 
-    fn count<'a>(&'a self, what: &'a str) -> Answer<'a, u32> {
+    fn strike<'a>(&'a self, item: &'a Listed) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let call = self.client.delete_item().table_name(&self.table).set_key(Some(key(item.list.key().to_owned(), &list_sk(item))));
+            call.send().await.called(DELETE).map(|_| ())
+        })
+    }
+
+    fn count<'a>(&'a self, what: &'a str, now: Timestamp) -> Answer<'a, u32> {
         Box::pin(async move {
             let call = self
                 .client
                 .update_item()
                 .table_name(&self.table)
                 .set_key(Some(key(format!("COUNT#{what}"), "COUNT")))
-                .update_expression("ADD #count :one")
+                .update_expression("ADD #count :one SET #expires = if_not_exists(#expires, :expires)")
                 .expression_attribute_names("#count", "count")
+                .expression_attribute_names("#expires", "expires")
+                .expression_attribute_values(":expires", number(now + COUNTED))
                 .expression_attribute_values(":one", AttributeValue::N("1".into()))
                 .return_values(ReturnValue::UpdatedNew);
             let answer = call.send().await.called(UPDATE)?;

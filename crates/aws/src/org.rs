@@ -111,11 +111,11 @@ impl Accounts for Operator {
     fn enter<'a>(&'a self, visit: Visit<'a>) -> Answer<'a, Account> {
         Box::pin(async move {
             match &self.role {
-                Some(settings) => Org::new(self.sdk.clone(), settings.clone()).enter(visit).await,
-                None if *visit.account == self.own => {
+                _ if *visit.account == self.own => {
                     let gate = Gate::new(visit.actions);
                     Ok(Account::new(visit.account.clone(), visit.region.clone(), visit.partition.clone(), &self.sdk, gate, visit.now))
                 }
+                Some(settings) => Org::new(self.sdk.clone(), settings.clone()).enter(visit).await,
                 None => {
                     let why = format!(
                         "the resource is in account {}, your credentials are of {}: give the name of a role there with --role",

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Or
 use aws_smithy_types::{body::SdkBody, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
 use serde_json::json;
+use tracing::error;
 
 use crate::{Answer, Called, Error, Kind, Result, switch::parameter};
 
@@ -18,7 +19,7 @@ pub trait Post: Send + Sync {
     /// Sends a message.
     ///
     /// # Errors
-    /// When one of the channels did not take it.
+    /// When it was not taken. A chat that does not answer is logged, and no error.
     fn tell<'a>(&'a self, subject: &'a str, body: &'a str) -> Answer<'a, ()>;
 }
 
@@ -66,12 +67,14 @@ impl Post for Channels {
     fn tell<'a>(&'a self, subject: &'a str, body: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
             let call = self.sns.publish().topic_arn(&self.topic).subject(subject_line(subject)).message(cut(body, BODY));
-            let mailed = call.send().await.called("sns:Publish").map(|_| ());
-            let chatted = match &self.webhook {
-                Some(webhook) => webhook.send(subject, body).await,
-                None => Ok(()),
-            };
-            mailed.and(chatted)
+            call.send().await.called("sns:Publish")?;
+            // Who was mailed was told: a chat that does not answer must not bring the same mail again.
+            if let Some(webhook) = &self.webhook
+                && let Err(error) = webhook.send(subject, body).await
+            {
+                error!(%error, "the chat was not told");
+            }
+            Ok(())
         })
     }
 }

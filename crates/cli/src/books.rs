@@ -55,21 +55,23 @@ impl Books {
         self.directory.join("images").join(format!("{run}.json"))
     }
 
-    /// One process at a time changes a lane: the lock is a file that only one can make.
-    fn with_lane<T>(&self, lane: &Digest, change: impl FnOnce(&mut Lane) -> T) -> Result<Option<T>> {
+    /// One process at a time changes a lane. The lock is the operating system's: it ends with its process, however that ends.
+    fn with_lane<T>(&self, lane: &Digest, change: impl FnOnce(&mut Lane) -> T) -> Result<T> {
         let path = self.lane(lane);
-        let lock = path.with_extension("lock");
-        if let Err(error) = fs::OpenOptions::new().write(true).create_new(true).open(&lock) {
-            return if error.kind() == io::ErrorKind::AlreadyExists { Ok(None) } else { Err(failed("ledger", &lock, &error)) };
-        }
-        let changed = read::<Lane>(&path).and_then(|kept| {
-            let mut kept = kept.unwrap_or_default();
-            let result = change(&mut kept);
-            write(&path, &kept).map(|()| result)
-        });
-        let _ = fs::remove_file(&lock);
-        changed.map(Some)
+        let _lock = locked(&path)?;
+        let mut kept = read::<Lane>(&path)?.unwrap_or_default();
+        let result = change(&mut kept);
+        write(&path, &kept).map(|()| result)
     }
+}
+
+/// A lock beside `path`, for as long as the file is open. Others hold it for moments only.
+fn locked(path: &Path) -> Result<fs::File> {
+    let lock = path.with_extension("lock");
+    let file =
+        fs::OpenOptions::new().create(true).truncate(false).write(true).open(&lock).map_err(|error| failed("ledger", &lock, &error))?;
+    file.lock().map_err(|error| failed("ledger", &lock, &error))?;
+    Ok(file)
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
@@ -87,7 +89,7 @@ fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 }
 
 fn put(path: &Path, text: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
     let mut file = fs::File::create(&beside)?;
     file.write_all(text)?;
     file.sync_all()?;
@@ -105,32 +107,32 @@ impl Ledger for Books {
                 kept.until = Some(until);
                 Begun::Free { memory: kept.memory.clone(), interrupted }
             })?;
-            Ok(begun.unwrap_or(Begun::Busy))
+            Ok(begun)
         })
     }
 
     fn finish<'a>(&'a self, lane: &'a Digest, record: &'a Record, memory: &'a Memory, _listed: &'a [Listed]) -> Answer<'a, ()> {
         Box::pin(async move {
             write(&self.run(record.run), record)?;
-            let done = self.with_lane(lane, |kept| {
+            self.with_lane(lane, |kept| {
                 kept.memory.extend(memory.clone());
                 (kept.owner, kept.until) = (None, None);
-            })?;
-            done.ok_or_else(|| Error::new(Kind::Conflict, "ledger", "another process is writing it"))
+            })
         })
     }
 
     fn release<'a>(&'a self, lane: &'a Digest, _run: RunId) -> Answer<'a, ()> {
-        Box::pin(async move { self.with_lane(lane, |kept| (kept.owner, kept.until) = (None, None)).map(|_| ()) })
+        Box::pin(async move { self.with_lane(lane, |kept| (kept.owner, kept.until) = (None, None)) })
     }
 
     fn load(&self, run: RunId) -> Answer<'_, Option<Record>> {
         Box::pin(async move { read(&self.run(run)) })
     }
 
-    fn count<'a>(&'a self, what: &'a str) -> Answer<'a, u32> {
+    fn count<'a>(&'a self, what: &'a str, _now: Timestamp) -> Answer<'a, u32> {
         Box::pin(async move {
             let path = self.directory.join("counts.json");
+            let _lock = locked(&path)?;
             let mut counts: BTreeMap<String, u32> = read(&path)?.unwrap_or_default();
             let count = counts.entry(what.to_owned()).or_default();
             *count += 1;
@@ -138,6 +140,11 @@ impl Ledger for Books {
             write(&path, &counts)?;
             Ok(now)
         })
+    }
+
+    /// Nothing is listed where no sweeper comes.
+    fn strike<'a>(&'a self, _item: &'a Listed) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
     }
 
     fn recent(&self, since: Timestamp, _now: Timestamp) -> Answer<'_, Vec<Record>> {

@@ -15,7 +15,7 @@ use redress_settings::{
 use serde::Serialize;
 
 use crate::{
-    Done, Ended, Failure,
+    Done, Ended,
     args::{self, Doctor},
     paint::{Printer, colored},
     site::sdk,
@@ -161,12 +161,5 @@ async fn member_role(
         Ok(Some(missing)) if missing.is_empty() => Ok(format!("allows all {count} actions that are declared")),
         Ok(Some(missing)) => Err(format!("does not allow {}: deploy infra/member-role.yaml of this version", missing.join(", "))),
         Err(error) => Err(error.to_string()),
-    }
-}
-
-/// For the functions above, whose errors are texts.
-impl From<Failure> for String {
-    fn from(failure: Failure) -> Self {
-        failure.to_string()
     }
 }

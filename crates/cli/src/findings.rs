@@ -85,9 +85,21 @@ pub(crate) fn read(raw: &Value, intent: Intent) -> Read {
     };
     let text = |pointer: &str| raw.pointer(pointer).and_then(Value::as_str);
     let name = ["/Id", "/finding_info/uid", "/configRuleName"].iter().find_map(|pointer| text(pointer)).unwrap_or("?").to_owned();
-    let tags = raw.pointer("/Resources/0/Tags").cloned().and_then(|tags| serde_json::from_value(tags).ok()).unwrap_or_default();
+    let tags = tags(raw);
     let coming = Coming { trigger: Trigger::Chosen(intent), format, account: "", sources: &Sources::all() };
     Read { name, tags, finding: Finding::admit(raw, coming).map(|(finding, _)| finding) }
+}
+
+/// The tags that the source gives: ASFF's map, v2's list of names and values, Prowler's labels.
+fn tags(raw: &Value) -> redress_model::policy::Tags {
+    let of_asff = raw.pointer("/Resources/0/Tags").cloned().and_then(|tags| serde_json::from_value(tags).ok());
+    let list = |pointer: &str| raw.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let of_v2 =
+        list("/resources/0/tags").filter_map(|tag| Some((tag.get("name")?.as_str()?.to_owned(), tag.get("value")?.as_str()?.to_owned())));
+    let of_prowler = list("/resources/0/labels")
+        .filter_map(|label| label.as_str()?.split_once(':'))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    of_asff.unwrap_or_else(|| of_v2.chain(of_prowler).collect())
 }
 
 /// The control and resource that the arguments name, as a finding without a key.
@@ -127,7 +139,7 @@ pub(crate) fn resource(control: &ControlId, one: &One) -> Result<Resource, Failu
         Scope::Global => partition.global_region(),
         Scope::Regional => arn.as_ref().and_then(|arn| Region::try_from(arn.region).ok()).unwrap_or(region),
     };
-    Ok(Resource { kind, id, account, region, partition, name: None })
+    Ok(Resource { kind, id, account, region, partition, name: None, path: None })
 }
 
 fn partition_of(region: &Region) -> Result<Partition, redress_model::ParseError> {

@@ -1,12 +1,18 @@
 //! Work with policy documents.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Cell, Color};
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Clock as _, SecurityHub, SystemClock};
+use redress_aws::{Clock as _, Organizations, SecurityHub, SystemClock};
 use redress_controls::find;
 use redress_model::{
-    Class, Finding, Intent, Mode, Modes, Policy, Rejection,
+    AccountId, Class, Finding, Intent, Mode, Modes, Outcome, Policy, Rejection,
     policy::{Case, Decided, Ou, Place, Source, Tags, Terms},
+};
+use redress_remediation::{
+    Undo,
+    guards::{self, Blast, Situation},
 };
 use serde::Serialize;
 
@@ -149,10 +155,11 @@ async fn simulate(printer: &Printer, simulate: Simulate) -> Done {
         }
         None => findings::of_files(&simulate.findings, Intent::Requested)?,
     };
-    let mut made = std::collections::BTreeMap::new();
-    let rows: Vec<Row> = read.iter().map(|read| row(&policy, read, now, &mut made)).collect();
+    let mut made = Counts::new();
+    let places = places(&policy, &read, now, simulate.days.is_some()).await;
+    let rows: Vec<Row> = read.iter().map(|read| row(&policy, read, &places, now, &mut made)).collect();
     let rows: Vec<Row> = rows.into_iter().filter(|row| simulate.verdict.is_none() || row.kind == simulate.verdict).collect();
-    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     rows.iter().for_each(|row| *counts.entry(row.verdict.as_str()).or_default() += 1);
     let summary = counts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect::<Vec<_>>().join(", ");
     printer.rows(&rows, &["verdict", "control", "account", "region", "resource", "why", "decided by"], |row| {
@@ -179,7 +186,25 @@ async fn simulate(printer: &Printer, simulate: Simulate) -> Done {
     Ok(Ended::Well)
 }
 
-fn row(policy: &Policy, read: &Read, now: Timestamp, made: &mut std::collections::BTreeMap<String, u32>) -> Row {
+/// Where the accounts are, if the policy asks and there is an organization to ask.
+async fn places(policy: &Policy, read: &[Read], now: Timestamp, may_ask: bool) -> BTreeMap<AccountId, Place> {
+    let mut places = BTreeMap::new();
+    if !may_ask || !policy.asks_for_places() {
+        return places;
+    }
+    let organizations = Organizations::new(&sdk().await);
+    for finding in read.iter().filter_map(|read| read.finding.as_ref().ok()) {
+        let account = &finding.resource.account;
+        if !places.contains_key(account)
+            && let Ok(place) = organizations.place(account, now).await
+        {
+            places.insert(account.clone(), place);
+        }
+    }
+    places
+}
+
+fn row(policy: &Policy, read: &Read, places: &BTreeMap<AccountId, Place>, now: Timestamp, made: &mut Counts) -> Row {
     let finding = match &read.finding {
         Ok(finding) => finding,
         Err(Rejection::Skipped(why) | Rejection::Suspicious(why)) => {
@@ -199,7 +224,8 @@ fn row(policy: &Policy, read: &Read, now: Timestamp, made: &mut std::collections
     };
     let decide = |control: &redress_model::ControlId| {
         let class = find(control.as_str()).map_or(Class::Tell, |entry| entry.spec.class);
-        let case = Case { control, class, resource: &finding.resource, place: None, tags: Some(&read.tags) };
+        let case =
+            Case { control, class, resource: &finding.resource, place: places.get(&finding.resource.account), tags: Some(&read.tags) };
         (class, policy.decide(&case, now))
     };
     // Of several controls the one that may go least far.
@@ -220,43 +246,51 @@ fn row(policy: &Policy, read: &Read, now: Timestamp, made: &mut std::collections
     }
 }
 
-/// The same order as the guards have, as far as it goes without reading the resource.
-fn verdict(
-    finding: &Finding,
-    class: Class,
-    terms: &Terms,
-    tags: &Tags,
-    now: Timestamp,
-    made: &mut std::collections::BTreeMap<String, u32>,
-) -> (Verdict, String, Source) {
-    let mode = &terms.mode;
-    let by_mode = |verdict| (verdict, String::new(), mode.by.clone());
-    if let Some(exemption) = &terms.exemption {
-        return (Verdict::Exempt, exemption.value.to_string(), exemption.by.clone());
+/// What the guards say of a change of which nothing is known but its place.
+fn verdict(finding: &Finding, class: Class, terms: &Terms, tags: &Tags, now: Timestamp, made: &mut Counts) -> (Verdict, String, Source) {
+    let by = terms.mode.by.clone();
+    let (mode, is_closed, terms) = (terms.mode.value, terms.closed.is_some(), [terms.clone()]);
+    let in_code = finding.controls.first().and_then(|control| find(control.as_str())).map(|entry| entry.spec.in_code).unwrap_or_default();
+    let mut situation = Situation {
+        terms: &terms,
+        intent: Intent::Automatic,
+        class,
+        resource: &finding.resource,
+        tags,
+        changes: &[],
+        asks: &[],
+        in_code,
+        undo: Undo::Exact,
+        is_consent: false,
+        exempted: None,
+        undone: None,
+        switch: None,
+        contest: None,
+        blast: None,
+        now,
+    };
+    if guards::stopped(&situation).is_none() {
+        let count = made.entry(format!("{} {}", finding.resource.account, finding.resource.kind)).or_default();
+        *count += 1;
+        situation.blast = Some(Blast { changes: *count, population: None });
     }
-    match (mode.value, class) {
-        (Mode::Off, _) => return by_mode(Verdict::Off),
-        (Mode::Tell, _) | (_, Class::Tell) => return by_mode(Verdict::Tell),
-        (Mode::Plan, _) => return (Verdict::Plan, terms.closed.clone().unwrap_or_default(), mode.by.clone()),
-        (Mode::Approve | Mode::Auto, _) => {}
+
+    let Some(stopped) = guards::stopped(&situation) else {
+        let note = if class == Class::Guarded { "if its own checks are clean, else asked" } else { "" };
+        return (Verdict::Change, note.into(), by);
+    };
+    match stopped.outcome {
+        Outcome::Planned { asks, .. } => (Verdict::Plan, asks.join("; "), by),
+        Outcome::Held { why } if mode == Mode::Off => (Verdict::Off, why, by),
+        Outcome::Held { why } => (Verdict::Held, why, by),
+        Outcome::Deferred { why, .. } if is_closed => (Verdict::Plan, why, by),
+        Outcome::Deferred { why, .. } => (Verdict::Later, why, by),
+        Outcome::Exempt { why, .. } => (Verdict::Exempt, why, by),
+        Outcome::NeedsApproval { why, .. } => (Verdict::Ask, why, by),
+        Outcome::NeedsPerson { .. } => (Verdict::Tell, String::new(), by),
+        other => (Verdict::Skipped, other.sentence(), by),
     }
-    if let Some(glass) = terms.glass(&finding.resource) {
-        return (Verdict::Held, format!("break-glass {glass}"), Source::Shipped);
-    }
-    if let Some(tag) = terms.protection(tags) {
-        return (Verdict::Held, format!("protected tag {tag}"), Source::Shipped);
-    }
-    if mode.value == Mode::Approve {
-        return by_mode(Verdict::Ask);
-    }
-    if let Some(opens) = terms.opens(now) {
-        return (Verdict::Later, format!("the window opens at {}", opens.strftime("%Y-%m-%d %H:%M UTC")), terms.windows.by.clone());
-    }
-    let count = made.entry(format!("{} {}", finding.resource.account, finding.resource.kind)).or_default();
-    *count += 1;
-    if *count > terms.blast_radius.value.changes {
-        return (Verdict::Later, "blast radius of this hour".into(), terms.blast_radius.by.clone());
-    }
-    let note = if class == Class::Guarded { "if its own checks are clean, else asked" } else { "" };
-    (Verdict::Change, note.into(), mode.by.clone())
 }
+
+/// How many changes would be made, by account and kind.
+type Counts = BTreeMap<String, u32>;

@@ -39,16 +39,16 @@ struct Row {
 /// Shows what would be done.
 pub(crate) async fn plan(printer: &Printer, site: &args::Site, target: Target) -> Done {
     let site = Site::open(site, false).await?;
-    let jobs = jobs(&site, target, Intent::Shown).await?;
+    let (jobs, left_out) = jobs(&site, target, Intent::Shown).await?;
     let rows = run_all(printer, &site, jobs).await;
-    Ok(show(printer, &rows))
+    Ok(with_left_out(show(printer, &rows), &rows, left_out))
 }
 
 /// Sets right what is wrong, after asking what must be asked.
 pub(crate) async fn apply(printer: &Printer, args: &args::Site, target: Target, approve: bool) -> Done {
     // Only findings of Security Hub itself can be answered.
     let site = Site::open(args, target.finding.is_some() || args.deployment).await?;
-    let jobs = jobs(&site, target, Intent::Requested).await?;
+    let (jobs, left_out) = jobs(&site, target, Intent::Requested).await?;
     let bar = printer.progress(jobs.len());
     let mut rows = Vec::new();
     for job in jobs {
@@ -63,7 +63,7 @@ pub(crate) async fn apply(printer: &Printer, args: &args::Site, target: Target, 
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(show(printer, &rows))
+    Ok(with_left_out(show(printer, &rows), &rows, left_out))
 }
 
 /// Puts back what a run changed.
@@ -77,11 +77,13 @@ pub(crate) async fn approve(printer: &Printer, args: &args::Site, run: RunId) ->
 }
 
 async fn answer(printer: &Printer, args: &args::Site, run: RunId, intent: Intent) -> Done {
-    let site = Site::open(args, false).await?;
+    // What was said on a finding is taken back there.
+    let site = Site::open(args, true).await?;
     let record = record(&site, run).await?;
     let Record { resource, controls, findings, .. } = record;
     let controls = if intent == Intent::Undo { controls.into_iter().take(1).collect() } else { controls };
-    let job = job_of(&site, intent, resource, controls, findings.into_iter().next());
+    let mut job = job_of(&site, intent, resource, controls, findings.into_iter().next());
+    job.request.about = Some(run);
     let row = do_or_send(&site, printer, job).await?;
     Ok(show(printer, &[row]))
 }
@@ -95,13 +97,12 @@ pub(crate) async fn exempt(printer: &Printer, args: &args::Site, what: Exempt) -
         (false, None) => None,
     };
     let mut rows = Vec::new();
-    for mut job in jobs(&site, what.target, Intent::Exempted).await? {
+    for mut job in jobs(&site, what.target, Intent::Exempted).await?.0 {
         job.request.until = until;
         job.request.reason = what.reason.clone();
         rows.push(do_or_send(&site, printer, job).await?);
     }
-    show(printer, &rows);
-    Ok(Ended::Well)
+    Ok(show(printer, &rows))
 }
 
 fn end_of(day: jiff::civil::Date) -> Result<Timestamp, Failure> {
@@ -119,7 +120,7 @@ async fn do_or_send(site: &Site, printer: &Printer, job: Job) -> Result<Row, Fai
     for _ in 0..120 {
         site.clock.sleep(Duration::from_millis(500)).await;
         let records = site.ledger.recent(sent - SignedDuration::from_secs(5), site.now()).await?;
-        let is_answer = |record: &&Record| record.resource == job.resource && record.intent == job.intent && record.by == job.request.by;
+        let is_answer = |record: &&Record| record.event == job.request.event;
         if let Some(record) = records.iter().find(is_answer) {
             return Ok(row(&job, Some(record.run), record.outcome.clone()));
         }
@@ -137,8 +138,13 @@ pub(crate) async fn record(site: &Site, run: RunId) -> Result<Record, Failure> {
     })
 }
 
-/// The jobs that the arguments ask for.
-async fn jobs(site: &Site, target: Target, intent: Intent) -> Result<Vec<Job>, Failure> {
+/// What was left out wants a look where nothing else came of it.
+fn with_left_out(ended: Ended, rows: &[Row], left_out: usize) -> Ended {
+    if rows.is_empty() && left_out > 0 { Ended::WithSomethingToDo } else { ended }
+}
+
+/// The jobs that the arguments ask for, and how many findings were left out.
+async fn jobs(site: &Site, target: Target, intent: Intent) -> Result<(Vec<Job>, usize), Failure> {
     // A person hands the findings over: what counts is what they are about, not whether somebody was told already.
     let handed_over = if intent == Intent::Exempted { Intent::Requested } else { intent };
     let read = if let Some(id) = &target.finding {
@@ -149,22 +155,24 @@ async fn jobs(site: &Site, target: Target, intent: Intent) -> Result<Vec<Job>, F
         found.iter().map(|raw| findings::read(raw, handed_over)).collect()
     } else if target.files.is_empty() {
         let finding = of_arguments(&target.one)?;
-        return Ok(vec![job_of(site, intent, finding.resource, finding.controls, None)]);
+        return Ok((vec![job_of(site, intent, finding.resource, finding.controls, None)], 0));
     } else {
         findings::of_files(&target.files, handed_over)?
     };
+    // Only what Security Hub was asked for is answered there.
+    let is_answered = target.finding.is_some() || site.jobs.is_some();
     let mut jobs = Vec::new();
     let mut left = Vec::new();
     for findings::Read { name, finding, .. } in read {
         match finding {
-            Ok(finding) => jobs.push(job_of(site, intent, finding.resource, finding.controls, finding.key)),
+            Ok(finding) => jobs.push(job_of(site, intent, finding.resource, finding.controls, finding.key.filter(|_| is_answered))),
             Err(Rejection::Skipped(why) | Rejection::Suspicious(why)) => left.push(format!("{name}: {why}")),
         }
     }
     if !left.is_empty() {
         anstream::eprintln!("{} of {} findings are left out:\n  {}", left.len(), left.len() + jobs.len(), left.join("\n  "));
     }
-    Ok(jobs)
+    Ok((jobs, left.len()))
 }
 
 fn job_of(site: &Site, intent: Intent, resource: Resource, controls: Vec<redress_model::ControlId>, finding: Option<FindingKey>) -> Job {
@@ -207,11 +215,11 @@ async fn run_one(site: &Site, job: &Job) -> Row {
         undecided,
     };
     let started = site.now();
-    // Another process may hold the lock for a moment.
-    let mut finished = Finished::Again(String::new());
-    for pause in [0, 1, 3, 6] {
+    // Another run may hold the lock for a moment, or AWS be busy.
+    let mut finished = Finished::LeftAlone;
+    for (pause, attempt) in [(0, Attempt::More), (1, Attempt::More), (3, Attempt::More), (6, Attempt::Last)] {
         site.clock.sleep(Duration::from_secs(pause)).await;
-        finished = Engine::new(site.rim(), site.now() + TIME).run(&work, Attempt::More).await;
+        finished = Engine::new(site.rim(), site.now() + TIME).run(&work, attempt).await;
         if !matches!(finished, Finished::Again(_)) {
             break;
         }
@@ -219,9 +227,10 @@ async fn run_one(site: &Site, job: &Job) -> Row {
     let outcome = match finished {
         Finished::Done(outcome) | Finished::GivenUp(outcome) => outcome,
         Finished::Again(why) => Outcome::Failed { why },
+        Finished::LeftAlone => Outcome::Held { why: "the policy switches the control off here".into() },
     };
     let recent = site.ledger.recent(started, site.now()).await.unwrap_or_default();
-    let run = recent.iter().find(|record| record.resource == job.resource && record.outcome == outcome).map(|record| record.run);
+    let run = recent.iter().find(|record| record.event == job.request.event).map(|record| record.run);
     row(job, run, outcome)
 }
 

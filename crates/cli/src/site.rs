@@ -142,6 +142,11 @@ async fn policy(args: &args::Site, deployment: Option<&Deployment>, sdk: &SdkCon
         None => args::modes(&Mode::Auto.to_string()).map_err(Failure::new)?,
     };
     if let Some(file) = &args.policy {
+        if deployment.is_some() {
+            return Err(Failure::new(
+                "--policy and --deployment: the deployed suite has a policy of its own; try yours with redress policy simulate",
+            ));
+        }
         return read_policy(file, modes).map(Arc::new);
     }
     match deployment {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ControlId, Finding, Resource, record::Digest};
+use crate::{ControlId, Finding, Resource, RunId, record::Digest};
 
 /// Who wants what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Request {
     /// Why it is wished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The run that it is about: an undo of that change and no other, an answer to that question and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<RunId>,
 }
 
 /// How a finding is identified where it is annotated.
@@ -79,7 +82,7 @@ impl FindingKey {
 impl Request {
     /// An event of which only this is known.
     pub fn of(event: impl Into<String>, at: Option<Timestamp>) -> Self {
-        Self { event: event.into(), at, by: None, until: None, reason: None }
+        Self { event: event.into(), at, by: None, until: None, reason: None, about: None }
     }
 }
 

@@ -59,6 +59,9 @@ pub struct Record {
     /// The person who asked for it, approved it or undid it, as far as that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// The event that asked for it.
+    #[serde(default)]
+    pub event: String,
     /// The resource.
     pub resource: Resource,
     /// The findings that were answered.

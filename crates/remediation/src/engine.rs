@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     Entry, Image, Reading, Surroundings, Want,
-    guards::{self, Blast, Contest, Situation},
+    guards::{self, Blast, Contest, Question, Situation},
     plan::{Applying, Plan, Proof, Verified},
 };
 
@@ -137,10 +137,10 @@ impl Work {
         Ok(Self { views: self.views.iter().map(view).collect::<Result<_>>()?, undecided: None, ..self.clone() })
     }
 
-    /// The work for some of the controls only, and for the jobs that are about no other.
+    /// The work for some of the controls only, and for the jobs that are about any of them.
     fn only(&self, keep: impl Fn(&ControlId) -> bool) -> Self {
         let is_kept = |view: &&View| view.entry.id().is_ok_and(|id| keep(&id));
-        let jobs = self.jobs.iter().filter(|job| job.controls.iter().all(&keep)).cloned().collect();
+        let jobs = self.jobs.iter().filter(|job| job.controls.iter().any(&keep)).cloned().collect();
         Self { views: self.views.iter().filter(is_kept).cloned().collect(), jobs, ..self.clone() }
     }
 }
@@ -161,6 +161,8 @@ pub enum Finished {
     Done(Outcome),
     /// With nothing: try again.
     Again(String),
+    /// With nothing: the policy leaves the resource alone.
+    LeftAlone,
     /// With an outcome, and no further try: the message belongs in the dead-letter queue.
     GivenUp(Outcome),
 }
@@ -194,15 +196,22 @@ struct Found {
     before: Json,
     /// The run that was taken back, with all that it had answered.
     taken_back: Option<Record>,
-    /// Whether a person's consent would have let the change pass.
-    is_question: bool,
-    /// The changes that the question is about.
-    changes: Vec<String>,
+    /// The question that a person's consent would have answered.
+    question: Option<Question>,
+}
+
+/// What of the work is answered beside the run: findings whose control is exempt.
+#[derive(Default)]
+struct Aside {
+    /// Jobs that are exempt as a whole.
+    exempt: Vec<(Job, Outcome)>,
+    /// Findings of several controls of which some are exempt: they are never called resolved.
+    partly: Vec<(FindingKey, Outcome)>,
 }
 
 impl Found {
     fn plain(outcome: Outcome, before: Json) -> Self {
-        Self { outcome, image: None, left: None, before, taken_back: None, is_question: false, changes: Vec::new() }
+        Self { outcome, image: None, left: None, before, taken_back: None, question: None }
     }
 }
 
@@ -216,7 +225,7 @@ impl<'a> Engine<'a> {
     pub async fn run(&self, work: &Work, attempt: Attempt) -> Finished {
         let (id, started) = (self.rim.clock.new_run(), self.rim.clock.now());
         if self.deadline.duration_since(started) < ENOUGH {
-            return Finished::Again("the invocation ends too soon to begin".into());
+            return self.not_begun(work, id, attempt, "the invocation ends too soon to begin".into()).await;
         }
         let (memory, interrupted) = match self.rim.ledger.begin(&work.lane, id, started, self.deadline).await {
             Ok(Begun::Free { memory, interrupted }) => (memory, interrupted),
@@ -228,13 +237,16 @@ impl<'a> Engine<'a> {
         };
         let run = Run { id, started, memory, interrupted };
         let mut calls = Vec::new();
-        let work = &match self.without_the_exempt(work, &run).await {
-            Ok(work) => work,
-            Err(error) if attempt == Attempt::More && error.is_retryable() => return self.again(work, id, error.to_string()).await,
-            Err(_) => work.clone(),
-        };
-        let (work, found) = self.work_on(work, &run, &mut calls).await;
+        let (work, aside, found) = self.work_on(work, &run, &mut calls).await;
         let work = &work;
+        let found = match found {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => {
+                self.again(work, id, String::new()).await;
+                return Finished::LeftAlone;
+            }
+            Err(error) => Err(error),
+        };
         let (found, given_up) = match (found, attempt) {
             (Ok(Found { outcome: Outcome::InProgress { why }, .. }), Attempt::More) => return self.again(work, id, why).await,
             (Ok(found), _) => (found, false),
@@ -245,7 +257,7 @@ impl<'a> Engine<'a> {
             }
         };
         let outcome = found.outcome.clone();
-        match self.report(work, &run, calls, found).await {
+        match self.report(work, &run, calls, found, &aside).await {
             Ok(()) if given_up => Finished::GivenUp(outcome),
             Ok(()) => Finished::Done(outcome),
             Err(error) if attempt == Attempt::More && error.is_retryable() => {
@@ -277,40 +289,42 @@ impl<'a> Engine<'a> {
         Finished::Again(why)
     }
 
-    /// Where some controls of the work are exempt on this resource and others are not, the findings of the exempt ones are answered here, and
-    /// the others go on.
-    async fn without_the_exempt(&self, work: &Work, run: &Run) -> Result<Work> {
+    /// Where some controls of the work are exempt on this resource and others are not, the exempt ones are put aside, and the others go on.
+    fn without_the_exempt(&self, work: Work, run: &Run) -> Result<(Work, Aside)> {
         let now = self.rim.clock.now();
-        let by_person = |id: &ControlId| run.memory.get(id).and_then(|last| last.exempt.as_ref()).filter(|exempt| exempt.until > now);
-        let is_exempt = |id: &ControlId| {
-            let view = work.views.iter().find(|view| view.entry.spec.id == id.as_str());
-            by_person(id).is_some() || view.is_some_and(|view| view.terms.exemption.is_some())
+        let exemption = |id: &ControlId| {
+            let by_person = run.memory.get(id).and_then(|last| last.exempt.clone()).filter(|exempt| exempt.until > now);
+            let of_policy = || work.views.iter().find(|view| view.entry.spec.id == id.as_str())?.terms.exemption.clone();
+            by_person.or_else(|| of_policy().map(|decided| decided.value))
         };
         let ids = ids(&work.views)?;
-        if !matches!(work.intent, Intent::Automatic | Intent::Requested | Intent::Approved)
-            || ids.iter().all(is_exempt)
-            || !ids.iter().any(is_exempt)
-        {
-            return Ok(work.clone());
+        let is_exempt = |id: &ControlId| exemption(id).is_some();
+        let asks = matches!(work.intent, Intent::Automatic | Intent::Requested | Intent::Approved);
+        if !asks || ids.iter().all(is_exempt) || !ids.iter().any(is_exempt) {
+            return Ok((work, Aside::default()));
         }
-        for id in ids.iter().filter(|id| is_exempt(id)) {
-            let exempt = work.only(|other| other == id);
-            let of_policy = exempt.views.iter().find_map(|view| view.terms.exemption.as_ref()).map(|decided| &decided.value);
-            let Some(exempted) = by_person(id).or(of_policy) else { continue };
-            let outcome = Outcome::Exempt { why: exempted.to_string(), until: exempted.until, changes: Vec::new() };
-            self.annotate(&exempt.findings(), run.id, &outcome).await?;
+        let mut aside = Aside::default();
+        for job in &work.jobs {
+            let Some(longest) = job.controls.iter().filter_map(&exemption).max_by_key(|exempted| exempted.until) else { continue };
+            let outcome = Outcome::Exempt { why: longest.to_string(), until: longest.until, changes: Vec::new() };
+            if job.controls.iter().all(is_exempt) {
+                aside.exempt.push((job.clone(), outcome));
+            } else {
+                aside.partly.extend(job.finding.clone().map(|finding| (finding, outcome)));
+            }
         }
-        Ok(work.only(|id| !is_exempt(id)))
+        Ok((work.only(|id| !is_exempt(id)), aside))
     }
 
-    /// Does the work, and says under which terms it was done: those that depend on tags are decided on the way.
-    async fn work_on(&self, work: &Work, run: &Run, calls: &mut Vec<String>) -> (Work, Result<Found>) {
+    /// Does the work, and says under which terms it was done: those that depend on tags are decided on the way. `None` where the policy
+    /// leaves the resource alone.
+    async fn work_on(&self, work: &Work, run: &Run, calls: &mut Vec<String>) -> (Work, Aside, Result<Option<Found>>) {
         if work.intent == Intent::Exempted {
-            return (work.clone(), Ok(exempted(work, self.rim.clock.now())));
+            return (work.clone(), Aside::default(), Ok(Some(exempted(work, self.rim.clock.now()))));
         }
         let mut account = match self.enter(work, run.id, work.may_write() && work.undecided.is_none()).await {
             Ok(account) => account,
-            Err(error) => return (work.clone(), Err(error)),
+            Err(error) => return (work.clone(), Aside::default(), Err(error)),
         };
         let mut work = work.clone();
         if work.undecided.is_some() {
@@ -321,25 +335,33 @@ impl<'a> Engine<'a> {
             calls.extend(account.gate().passed());
             work = match decided {
                 Ok(decided) => decided,
-                Err(error) => return (work, Err(error)),
+                Err(error) => return (work, Aside::default(), Err(error)),
             };
+            if work.mode() == Mode::Off && work.intent == Intent::Automatic {
+                return (work, Aside::default(), Ok(None));
+            }
             // The first session could only read.
             if work.may_write() {
                 account = match self.enter(&work, run.id, true).await {
                     Ok(account) => account,
-                    Err(error) => return (work, Err(error)),
+                    Err(error) => return (work, Aside::default(), Err(error)),
                 };
             }
         }
+        let (work, aside) = match self.without_the_exempt(work.clone(), run) {
+            Ok(split) => split,
+            Err(error) => return (work, Aside::default(), Err(error)),
+        };
         let found = self.look(&work, run, &account).await;
         calls.extend(account.gate().passed());
-        (work, found)
+        (work, aside, found.map(Some))
     }
 
     async fn look(&self, work: &Work, run: &Run, account: &Account) -> Result<Found> {
         let Work { views, resource, .. } = work;
         let Some(View { entry, params, .. }) = views.first() else { return Err(Error::malformed("the work", "it names no control")) };
-        let at = Applying { views, entry, resource, params, account, clock: self.rim.clock, switch: self.rim.switch };
+        let is_automatic = work.intent == Intent::Automatic;
+        let at = Applying { views, entry, resource, params, account, clock: self.rim.clock, switch: self.rim.switch, is_automatic };
         match work.intent {
             Intent::Undo => self.take_back(work, run, &at).await,
             Intent::Automatic | Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted => {
@@ -432,6 +454,9 @@ impl<'a> Engine<'a> {
                 .map_or_else(|| "no change of this control on this resource is on record".into(), |at| format!("already undone at {at}"));
             return held(why, Json::Null);
         };
+        if let Some(about) = work.request.about.filter(|about| *about != changed) {
+            return held(format!("run {about} is not the last change: that is run {changed}; undo it first"), Json::Null);
+        }
         let Some(record) = self.rim.ledger.load(changed).await? else {
             return held(format!("the record of run {changed} is gone"), Json::Null);
         };
@@ -457,7 +482,6 @@ impl<'a> Engine<'a> {
         let ids = ids(&work.views)?;
         let (before, after) = (plan.before().clone(), plan.after().clone());
         let changes = plan.changes().to_vec();
-        let question = said(&guards::question(&changes), &before);
         let tags = self.rim.surroundings.tags(at.account, at.resource).await?;
         let switch = self.stopped(work).await;
         let contest = self.contest(work, run, at).await;
@@ -467,26 +491,23 @@ impl<'a> Engine<'a> {
             changes: &changes,
             asks,
             undo: plan.undo(),
-            is_consent: work.intent == Intent::Approved
-                && ids
-                    .iter()
-                    .filter_map(|id| run.memory.get(id)?.asked.as_ref())
-                    .any(|asked| answers(&work.request, asked, &question, now)),
             undone: ids.iter().filter_map(|id| run.memory.get(id)?.undone).max(),
             switch: switch.as_deref(),
             contest: contest.as_ref(),
             now,
             ..self.situation(work, &terms, &tags, exempted.as_ref())
         };
-        // Only what is clear otherwise counts.
+        situation.is_consent = is_consent(work, run, &situation, &before);
+        // Only what is clear otherwise counts, and then it may ask for itself.
         if work.intent != Intent::Undo && guards::stopped(&situation).is_none() {
             situation.blast = Some(self.blast(work, at, now).await?);
+            situation.is_consent = is_consent(work, run, &situation, &before);
         }
         let cleared = match plan.clear(&situation) {
             Ok(cleared) => cleared,
             Err(stopped) => {
                 let found = Found::plain(stopped.outcome, before);
-                return Ok(Found { is_question: stopped.is_question, changes, ..found });
+                return Ok(Found { question: stopped.question, ..found });
             }
         };
         let image = |before, after| Image {
@@ -555,14 +576,14 @@ impl<'a> Engine<'a> {
     /// Counts this change among those of its account, kind and hour.
     async fn blast(&self, work: &Work, at: &Applying<'_>, now: Timestamp) -> Result<Blast> {
         let Resource { account, kind, .. } = &work.resource;
-        let changes = self.rim.ledger.count(&format!("{account}#{kind}#{}", now.strftime("%Y-%m-%dT%H"))).await?;
+        let changes = self.rim.ledger.count(&format!("{account}#{kind}#{}", now.strftime("%Y-%m-%dT%H")), now).await?;
         let asks_for_share = work.views.iter().any(|view| view.terms.blast_radius.value.percent.is_some());
         let population = if asks_for_share { self.rim.surroundings.population(at.account, at.resource).await? } else { None };
         Ok(Blast { changes, population })
     }
 
     /// Records first, then tells: what is told is on record. A question is told first: only what people could read counts as asked.
-    async fn report(&self, work: &Work, run: &Run, calls: Vec<String>, found: Found) -> Result<()> {
+    async fn report(&self, work: &Work, run: &Run, calls: Vec<String>, found: Found, aside: &Aside) -> Result<()> {
         let mut controls = ids(&work.views)?;
         let mut findings = work.findings();
         if let (Outcome::Undone { .. }, Some(taken_back)) = (&found.outcome, &found.taken_back) {
@@ -572,20 +593,30 @@ impl<'a> Engine<'a> {
             findings.extend(more);
         }
         let said = said(&found.outcome, &found.before);
-        let is_news = !controls.iter().all(|id| run.memory.get(id).is_some_and(|last| last.said == said));
-        // Our own note makes an event: what leaves a finding NEW must not be said twice, or it would be said for ever. Who asked is answered.
-        let is_to_be_said = is_news || found.outcome.workflow().is_some() || work.intent == Intent::Shown;
-        if found.is_question {
+        // The same change, made once more, is news; the same words are not.
+        let is_change = found.image.is_some() || matches!(found.outcome, Outcome::Undone { .. });
+        let is_shown = work.intent == Intent::Shown;
+        let is_news = !is_shown && (is_change || !controls.iter().all(|id| run.memory.get(id).is_some_and(|last| last.said == said)));
+        let answered =
+            |finding: &FindingKey| controls.iter().any(|id| run.memory.get(id).is_some_and(|last| last.answered.contains(&finding.id)));
+        // Our own note makes an event: what leaves a finding NEW must not be said twice, or it would be said for ever. Who asked is answered,
+        // and so is a finding that was never answered before.
+        let is_to_be_said = is_news || is_shown || found.outcome.workflow().is_some() || !findings.iter().all(answered);
+        let question = found.question.clone().filter(|_| is_to_be_said && !is_shown);
+        if question.is_some() {
             self.annotate(&findings, run.id, &found.outcome).await?;
         }
         let ended = self.rim.clock.now();
-        let question = self::said(&guards::question(&found.changes), &found.before);
-        let until = match found.outcome {
-            Outcome::NeedsApproval { until, .. } => until,
-            _ => None,
-        };
-        let asked = found.is_question.then(|| Asked { question, event: work.request.event.clone(), at: ended, until });
-        let remembered = remember(&controls, run, &found, &said, asked, work, ended);
+        let asked = question.as_ref().map(|question| Asked {
+            question: sum(question, &found.before),
+            guards: question.guards.iter().map(|guard| (*guard).to_owned()).collect(),
+            event: work.request.event.clone(),
+            at: ended,
+            until: question.until,
+            run: run.id,
+        });
+        // Who only looks changes nothing, not even what we remember.
+        let remembered = if is_shown { Memory::new() } else { remember(&controls, run, &found, &said, asked, work, ended) };
         let outcome = found.outcome.clone();
         let record = Record {
             run: run.id,
@@ -595,6 +626,7 @@ impl<'a> Engine<'a> {
             mode: work.mode(),
             decided_by: work.views.iter().min_by_key(|view| view.terms.mode.value).map(|view| view.terms.mode.by.clone()),
             by: work.request.by.clone(),
+            event: work.request.event.clone(),
             resource: work.resource.clone(),
             findings,
             outcome: found.outcome,
@@ -605,34 +637,52 @@ impl<'a> Engine<'a> {
             ended,
         };
         let notice = if is_news && is_told(&outcome) { Some(self.notice(work, &record).await) } else { None };
-        let at_once = notice.as_ref().is_some_and(|notice| is_urgent(&outcome, notice.severity));
-        let mut listed = due(work, &record);
-        listed.extend(notice.iter().filter(|_| !at_once).map(|notice| Listed {
+        // What is told at once is listed too, until it was told.
+        let listed_notice = notice.as_ref().map(|notice| Listed {
             list: List::Notices,
             at: ended,
             key: format!("{}#{}", notice.account, run.id),
             body: json!(notice).to_string(),
-        }));
+        });
+        let mut listed = due(&work.jobs, &outcome, work, run.id);
+        for (job, outcome) in &aside.exempt {
+            listed.extend(due(std::slice::from_ref(job), outcome, work, run.id));
+        }
+        listed.extend(listed_notice.clone());
         self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;
-        if is_to_be_said && !found.is_question {
-            self.annotate(&record.findings, run.id, &outcome).await?;
-        }
-        // What is not taken here is logged and does not undo what was done: the finding and the record say the same.
-        if let Some((subject, body)) = notice.filter(|_| at_once).and_then(|notice| letter(&[notice])) {
-            if let Err(error) = self.rim.post.tell(&subject, &body).await {
-                error!(run = %run.id, %error, "nobody was told");
+        let answered = if is_to_be_said && question.is_none() { self.answer(&record, aside).await } else { Ok(()) };
+        let at_once = notice.filter(|notice| is_urgent(&outcome, notice.severity));
+        if let (Some((subject, body)), Some(item)) = (at_once.and_then(|notice| letter(&[notice])), listed_notice) {
+            match self.rim.post.tell(&subject, &body).await {
+                // Left on its list it would be told again with the next digest: that is better than never.
+                Ok(()) => _ = self.rim.ledger.strike(&item).await.map_err(|error| warn!(run = %run.id, %error, "it will be told again")),
+                Err(error) => error!(run = %run.id, %error, "people are told with the next digest"),
             }
         }
-        if is_news {
-            if let Err(error) = self.rim.bus.announce(&record).await {
-                error!(run = %run.id, %error, "the outcome was not announced");
-            }
+        if is_news && let Err(error) = self.rim.bus.announce(&record).await {
+            error!(run = %run.id, %error, "the outcome was not announced");
         }
         let Resource { account, region, id, .. } = &record.resource;
         let controls = show(&record.controls);
         let took = (ended - run.started).total(jiff::Unit::Millisecond).unwrap_or_default();
         info!(run = %run.id, %account, %region, resource = id, controls, mode = %record.mode, outcome = outcome.word(), ms = took, why = outcome.sentence(), "done");
-        Ok(())
+        answered
+    }
+
+    /// Says on the findings what became of them: of the run's, and of those that were put aside.
+    async fn answer(&self, record: &Record, aside: &Aside) -> Result<()> {
+        let Record { run, findings, outcome, .. } = record;
+        let resolves = outcome.workflow() == Some(redress_model::Workflow::Resolved);
+        let is_partly = |finding: &&FindingKey| resolves && aside.partly.iter().any(|(partly, _)| partly == *finding);
+        let (partly, whole): (Vec<_>, Vec<_>) = findings.iter().partition(is_partly);
+        let whole: Vec<_> = whole.into_iter().cloned().collect();
+        let mut result = if whole.is_empty() { Ok(()) } else { self.annotate(&whole, *run, outcome).await };
+        let of_aside = aside.partly.iter().filter(|(finding, _)| partly.contains(&finding)).map(|(finding, outcome)| (finding, outcome));
+        let of_exempt = aside.exempt.iter().filter_map(|(job, outcome)| Some((job.finding.as_ref()?, outcome)));
+        for (finding, outcome) in of_aside.chain(of_exempt) {
+            result = result.and(self.annotate(std::slice::from_ref(finding), *run, outcome).await);
+        }
+        result
     }
 
     /// What people are told of a run.
@@ -677,25 +727,27 @@ fn is_urgent(outcome: &Outcome, severity: Severity) -> bool {
     outcome.wants_a_person() && (severity == Severity::Critical || matches!(outcome, Outcome::PutBack { .. } | Outcome::Failed { .. }))
 }
 
-/// What time will bring of a run.
-fn due(work: &Work, record: &Record) -> Vec<Listed> {
-    let key = |job: &Job| {
+/// What time will bring of jobs that ended so. Two jobs about the same are one.
+fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId) -> Vec<Listed> {
+    let (list, at) = match outcome {
+        Outcome::Deferred { until, .. } => (List::Later, *until),
+        Outcome::Exempt { until, .. } => (List::Exemptions, *until),
+        _ => return Vec::new(),
+    };
+    let mut listed: Vec<Listed> = Vec::new();
+    for job in jobs {
         let finding = job.finding.as_ref().map_or("", |finding| finding.id.as_str());
-        Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes())
-    };
-    let listed = |list, at, body: fn(&Job, &Record) -> Json| {
-        let item = |job: &Job| Listed { list, at, key: key(job).to_string(), body: body(job, record).to_string() };
-        work.jobs.iter().map(item).collect()
-    };
-    match record.outcome {
-        Outcome::Deferred { until, .. } => listed(List::Later, until, |job, record| {
-            json!(Job { intent: Intent::Automatic, request: Request::of(format!("put-off-{}", record.run), None), ..job.clone() })
-        }),
-        Outcome::Exempt { until, .. } => {
-            listed(List::Exemptions, until, |job, record| json!({ "job": job, "run": record.run, "why": record.outcome.sentence() }))
+        let key = Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes()).to_string();
+        let again = Job { intent: Intent::Automatic, request: Request::of(format!("later-{run}"), None), ..job.clone() };
+        let body = match list {
+            List::Later => json!(again),
+            List::Exemptions | List::Notices => json!({ "job": again, "run": run, "why": outcome.sentence() }),
+        };
+        if listed.iter().all(|item| item.key != key) {
+            listed.push(Listed { list, at, key, body: body.to_string() });
         }
-        _ => Vec::new(),
     }
+    listed
 }
 
 /// A person's wish to leave it as it is: until when and why, on record for all controls of the work.
@@ -716,24 +768,6 @@ const EXEMPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 fn exempted_by_person(work: &Work, run: &Run) -> Option<Exempted> {
     let of = |view: &View| run.memory.get(&view.entry.id().ok()?)?.exempt.clone();
     work.views.iter().filter_map(of).max_by_key(|exempted| exempted.until)
-}
-
-/// Good, as far as it is not exempt: what still violates the control without the exempt rules is not called resolved.
-fn in_part(work: &Work, reading: &Reading, outcome: Outcome) -> Result<Outcome> {
-    let changes = match &outcome {
-        Outcome::Remediated { changes } => changes.clone(),
-        Outcome::Compliant => Vec::new(),
-        _ => return Ok(outcome),
-    };
-    for view in &work.views {
-        let Some(last) = view.terms.exempt_rules.iter().min_by_key(|rule| rule.value.1.until) else { continue };
-        if view.entry.want(reading, &view.terms.params)? != Want::Keep {
-            let rules: Vec<_> = view.terms.exempt_rules.iter().map(|rule| rule.value.0.as_str()).collect();
-            let why = format!("for {} {}", rules.join(", "), last.value.1);
-            return Ok(Outcome::Exempt { why, until: last.value.1.until, changes });
-        }
-    }
-    Ok(outcome)
 }
 
 enum Wanted {
@@ -781,18 +815,62 @@ fn said(outcome: &Outcome, before: &Json) -> Digest {
     Digest::of(format!("{}\n{before}", outcome.gist()).as_bytes())
 }
 
-/// Whether a request is an answer to a question: it is about the same, it was made after the question could be read, and before it ended. The
-/// same click, delivered again or on several findings, is none.
-fn answers(request: &Request, asked: &Asked, question: &Digest, now: Timestamp) -> bool {
+/// The sum of the changes of a question and of the value that it is about.
+fn sum(question: &Question, before: &Json) -> Digest {
+    Digest::of(format!("{}\n{before}", question.changes.join("; ")).as_bytes())
+}
+
+/// Whether the work is a person's yes to the question that stands in the way now.
+fn is_consent(work: &Work, run: &Run, situation: &Situation<'_>, before: &Json) -> bool {
+    let Some(question) = guards::question(situation).filter(|_| work.intent == Intent::Approved) else { return false };
+    let asked = |view: &View| run.memory.get(&view.entry.id().ok()?)?.asked.clone();
+    work.views.iter().filter_map(asked).any(|asked| answers(&work.request, &asked, &question, before, situation.now))
+}
+
+/// Whether a request is an answer to a question: it is about the same, every guard that asks now had asked then, it was made after the
+/// question could be read, and before it ended. The same click, delivered again or on several findings, is none.
+fn answers(request: &Request, asked: &Asked, question: &Question, before: &Json, now: Timestamp) -> bool {
     let is_open = asked.until.is_none_or(|until| now < until);
-    is_open && asked.question == *question && request.event != asked.event && request.at.is_some_and(|at| at >= asked.at)
+    let is_about = request.about.is_none_or(|run| run == asked.run) && asked.question == sum(question, before);
+    let was_asked = question.guards.iter().all(|guard| asked.guards.iter().any(|known| known == guard));
+    is_open && is_about && was_asked && request.event != asked.event && request.at.is_some_and(|at| at >= asked.at)
+}
+
+/// Good, as far as it is not exempt: what still violates the control without the rules that are excepted is not called resolved.
+fn in_part(work: &Work, reading: &Reading, outcome: Outcome) -> Result<Outcome> {
+    let changes = match &outcome {
+        Outcome::Remediated { changes } => changes.clone(),
+        Outcome::Compliant => Vec::new(),
+        _ => return Ok(outcome),
+    };
+    for view in &work.views {
+        let Some(excepted) = view.params.get("except").filter(|rules| rules.as_array().is_none_or(|rules| !rules.is_empty())) else {
+            continue;
+        };
+        let mut strict = view.params.clone();
+        if let Some(params) = strict.as_object_mut() {
+            params.remove("except");
+        }
+        if view.entry.want(reading, &strict)? == Want::Keep {
+            continue;
+        }
+        let rules = || view.terms.exempt_rules.iter().map(|rule| &rule.value);
+        let why = match rules().min_by_key(|(_, exempted)| exempted.until) {
+            Some((_, exempted)) => format!("for {} {exempted}", rules().map(|(rule, _)| rule.as_str()).collect::<Vec<_>>().join(", ")),
+            None => format!("by the policy's parameter except: {excepted}"),
+        };
+        // What the policy excepts for good is looked at again when it would be reported again.
+        let until = rules().map(|(_, exempted)| exempted.until).min().unwrap_or(Timestamp::MAX);
+        return Ok(Outcome::Exempt { why, until, changes });
+    }
+    Ok(outcome)
 }
 
 fn read_image(bytes: &[u8]) -> Result<Image> {
     serde_json::from_slice(bytes).map_err(|error| Error::new(Kind::Rejected, "the image", error.to_string()))
 }
 
-/// More changes than that are never looked back at.
+/// More changes and findings than that are never looked back at.
 const REMEMBERED: usize = 10;
 
 fn remember(controls: &[ControlId], run: &Run, found: &Found, said: &Digest, asked: Option<Asked>, work: &Work, now: Timestamp) -> Memory {
@@ -812,12 +890,16 @@ fn remember(controls: &[ControlId], run: &Run, found: &Found, said: &Digest, ask
             _ => {}
         }
         fixed.drain(..fixed.len().saturating_sub(REMEMBERED));
+        let mut answered = old.map(|last| last.answered.clone()).unwrap_or_default();
+        answered.extend(work.findings().into_iter().map(|finding| finding.id).filter(|id| !answered.contains(id)).collect::<Vec<_>>());
+        answered.drain(..answered.len().saturating_sub(REMEMBERED));
         let exempt = if work.intent == Intent::Exempted {
             serde_json::from_value(found.before.clone()).ok()
         } else {
             old.and_then(|last| last.exempt.clone())
         };
-        Last { run: run.id, outcome: found.outcome.word().to_owned(), said: said.clone(), changed, undone, asked, fixed, exempt }
+        let outcome = found.outcome.word().to_owned();
+        Last { run: run.id, outcome, said: said.clone(), changed, undone, asked, fixed, answered, exempt }
     };
     controls.iter().map(|id| (id.clone(), last(id))).collect()
 }

@@ -24,6 +24,8 @@ pub struct Applying<'a> {
     pub account: &'a Account,
     /// Asked right before the change.
     pub switch: &'a dyn Switch,
+    /// Whether nobody asked for it: what is stopped then is tried again.
+    pub is_automatic: bool,
     /// For waiting.
     pub clock: &'a dyn Clock,
 }
@@ -174,13 +176,17 @@ impl Saved {
             return Ok(Err(Verified::Not { outcome: Outcome::Absent, left: None }));
         };
         if !at.entry.same(&live.value, &plan.before)? {
-            let why = "the value was changed by another hand between reading and writing; nothing was written".into();
-            return Ok(Err(Verified::Not { outcome: Outcome::Held { why }, left: None }));
+            // The next try begins with the new value.
+            let why = "the value was changed by another hand between reading and writing; nothing was written";
+            return Err(Error::new(Kind::Conflict, at.entry.setting, why));
         }
         // Between the guards and here the image was saved and the value read: the switch may have been thrown meanwhile.
         let stopped = at.switch.stopped().await.unwrap_or_else(|error| Some(format!("the kill switch cannot be read: {error}")));
         if let Some(why) = stopped {
-            return Ok(Err(Verified::Not { outcome: Outcome::Held { why: format!("{why}; nothing was written") }, left: None }));
+            let why = format!("{why}; nothing was written");
+            let outcome =
+                if at.is_automatic { Outcome::Deferred { why, until: guards::next_hour(at.clock.now()) } } else { Outcome::Held { why } };
+            return Ok(Err(Verified::Not { outcome, left: None }));
         }
         let applied = Applied { plan, image };
         match at.write(&live.value, &applied.plan.after).await {
@@ -254,7 +260,8 @@ impl Applied {
         Ok(Verified::Not { outcome: Outcome::Failed { why: error.to_string() }, left: None })
     }
 
-    /// Puts back what our own write left, and nothing that another hand did.
+    /// Puts back what our own write left, and nothing that another hand did. The kill switch does not stop it: a change that was begun is
+    /// better taken back than left half done.
     async fn put_back(self, at: &Applying<'_>, why: String) -> Result<Verified> {
         let back = async {
             for pause in PATIENCE {

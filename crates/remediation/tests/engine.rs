@@ -45,6 +45,7 @@ fn word(finished: Finished) -> &'static str {
     match finished {
         Finished::Done(outcome) => outcome.word(),
         Finished::Again(_) => "again",
+        Finished::LeftAlone => "left-alone",
         Finished::GivenUp(_) => "given-up",
     }
 }
@@ -123,9 +124,11 @@ async fn nothing_is_written_over_a_change_of_another_hand() {
     let bench = Bench::default();
     let dial = bench.dial(3);
     dial.faults(&[Fault::None, Fault::AfterAnotherHand(5)], &[]);
-    assert_eq!(automatic(&dial).await, "held");
+    assert_eq!(automatic(&dial).await, "again", "the next try begins with the new value");
     assert_eq!((dial.level(), dial.writes()), (Some(5), 0));
-    assert_eq!(bench.workflow(), Some(Workflow::Notified));
+    dial.faults(&[Fault::None, Fault::AfterAnotherHand(6)], &[]);
+    assert_eq!(word(dial.run(Intent::Automatic, Attempt::Last).await), "given-up");
+    assert_eq!((dial.level(), dial.writes()), (Some(6), 0));
 }
 
 #[tokio::test]
@@ -504,7 +507,10 @@ async fn a_switch_that_is_thrown_while_the_image_is_saved_still_stops_the_write(
     let bench = Bench::default();
     let dial = bench.dial(3);
     set(&bench.switch, [Ok(None), on()].into());
-    assert_eq!((automatic(&dial).await, dial.level(), dial.writes()), ("held", Some(3), 0));
+    assert_eq!((automatic(&dial).await, dial.level(), dial.writes()), ("deferred", Some(3), 0));
+    assert_eq!(listed(&bench, List::Later).len(), 1, "it is tried again");
+    set(&bench.switch, [Ok(None), on()].into());
+    assert_eq!((requested(&dial).await, dial.writes()), ("held", 0));
 }
 
 #[tokio::test]
@@ -581,7 +587,12 @@ async fn outside_of_its_window_a_change_waits_on_the_list_and_the_finding_stays_
     let dial = bench.dial(3).under(&format!("{RULE}{window}\n"));
     assert_eq!((automatic(&dial).await, dial.level()), ("deferred", Some(3)));
     assert_eq!(bench.workflow(), None);
+    for _ in 0..2 {
+        assert_eq!(automatic(&dial).await, "deferred", "our own note brings it back");
+    }
+    assert_eq!(bench.notes.lock().unwrap().len(), 1, "and it is not said again");
     let waiting = listed(&bench, List::Later);
+    assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].at.to_string(), "2027-01-16T02:00:00Z");
     assert!(waiting[0].body.contains(r#""intent":"automatic""#));
     wait(&bench, 18).await;
@@ -653,6 +664,9 @@ async fn a_plain_success_is_told_with_the_next_digest_and_announced_once() {
     assert_eq!((automatic(&dial).await, automatic(&dial).await, automatic(&dial).await), ("remediated", "compliant", "compliant"));
     assert_eq!((bench.letters.lock().unwrap().len(), listed(&bench, List::Notices).len()), (0, 1));
     assert_eq!(*bench.announced.lock().unwrap(), ["remediated", "compliant"]);
+    dial.turn(3);
+    assert_eq!(automatic(&dial).await, "remediated");
+    assert_eq!(listed(&bench, List::Notices).len(), 2, "the same change, made once more, is news");
     assert!(listed(&bench, List::Notices)[0].body.contains("payments"), "the account's name is in it");
 }
 
@@ -663,6 +677,77 @@ async fn what_failed_is_told_at_once() {
     dial.faults(&[], &[Fault::Fails(Kind::Denied)]);
     assert_eq!(automatic(&dial).await, "failed");
     assert_eq!((bench.letters.lock().unwrap().len(), listed(&bench, List::Notices).len()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_approval_answers_only_what_was_asked() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).in_mode(Mode::Approve);
+    assert_eq!(automatic(&dial).await, "needs-approval");
+    dial.mood(Mood { ask: Some("people listen to it".into()), ..Mood::default() });
+    assert_eq!(approved(&dial).await, "needs-approval", "of that nobody was told");
+    assert_eq!(approved(&dial).await, "remediated");
+}
+
+#[tokio::test]
+async fn an_approval_does_not_lift_the_blast_radius_unasked() {
+    let bench = Bench::default();
+    let policy = format!("{RULE}{{mode: approve, blast_radius: {{changes: 1}}}}\n");
+    let (one, two) = (bench.dial(3).under(&policy), bench.dial(3).under(&policy));
+    assert_eq!((automatic(&one).await, automatic(&two).await), ("needs-approval", "needs-approval"));
+    assert_eq!((approved(&one).await, approved(&two).await), ("remediated", "needs-approval"));
+    assert!(bench.notes.lock().unwrap().last().unwrap().note.contains("blast radius"));
+    assert_eq!(approved(&two).await, "remediated", "now it was asked");
+}
+
+#[tokio::test]
+async fn an_undo_and_an_approval_are_about_the_run_that_they_name() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    assert_eq!(automatic(&dial).await, "remediated");
+    let first = *bench.records.lock().unwrap().keys().last().unwrap();
+    dial.turn(4);
+    assert_eq!(automatic(&dial).await, "remediated");
+    let about = |run| Request { about: Some(run), ..Request::of("click", Some(bench.clock.now())) };
+    assert_eq!(word(dial.run_for(about(first), Intent::Undo, Attempt::More).await), "held");
+    assert_eq!(dial.level(), Some(10));
+    let second = *bench.records.lock().unwrap().iter().filter(|(_, record)| record.image.is_some()).last().unwrap().0;
+    assert_eq!(word(dial.run_for(about(second), Intent::Undo, Attempt::More).await), "undone");
+    let asks = bench.dial(3).in_mode(Mode::Approve);
+    assert_eq!(automatic(&asks).await, "needs-approval");
+    bench.clock.sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(word(asks.run_for(about(first), Intent::Approved, Attempt::More).await), "needs-approval", "that run asked something else");
+}
+
+#[tokio::test]
+async fn what_the_policy_switches_off_by_a_tag_is_left_alone() {
+    let bench = Bench::default();
+    let policy = "version: 1\nrules:\n  - for: {tags: {env: prod}}\n    mode: 'off'\n";
+    set(&bench.tags, [("env".to_owned(), "prod".to_owned())].into());
+    let dial = bench.dial(3).under(policy);
+    assert_eq!((automatic(&dial).await, dial.level(), bench.notes.lock().unwrap().len()), ("left-alone", Some(3), 0));
+    assert_eq!(requested(&dial).await, "held", "who asks is told");
+}
+
+#[tokio::test]
+async fn while_the_policy_cannot_be_relied_on_findings_wait_for_its_mending() {
+    let bench = Bench::default();
+    let mut dial = bench.dial(3);
+    dial.terms.mode.value = Mode::Plan;
+    dial.terms.closed = Some("it cannot be read".into());
+    assert_eq!((automatic(&dial).await, bench.workflow(), listed(&bench, List::Later).len()), ("deferred", None, 1));
+    let dial = dial.in_mode(Mode::Auto);
+    assert_eq!((automatic(&dial).await, dial.level()), ("remediated", Some(10)));
+}
+
+#[tokio::test]
+async fn an_urgent_word_that_was_not_taken_comes_with_the_digest() {
+    let bench = Bench::default();
+    let dial = bench.dial(3);
+    set(&bench.hub_fails, Some(Kind::Denied));
+    dial.faults(&[], &[Fault::Fails(Kind::Denied)]);
+    assert_eq!(automatic(&dial).await, "given-up");
+    assert_eq!(bench.letters.lock().unwrap().len(), 1, "people are told though the finding could not be answered");
 }
 
 fn any_fault() -> impl Strategy<Value = Fault> {

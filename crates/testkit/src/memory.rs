@@ -319,7 +319,12 @@ impl Ledger for Bench {
             lock(&self.locks).remove(lane);
             lock(&self.memory).entry(lane.clone()).or_default().extend(memory.clone());
             lock(&self.records).insert(record.run, record.clone());
-            lock(&self.listed).extend(listed.iter().cloned());
+            let keys: std::collections::BTreeSet<_> = listed.iter().map(|item| (item.list, item.at, &item.key)).collect();
+            assert_eq!(keys.len(), listed.len(), "DynamoDB takes one operation on an item in a transaction");
+            let mut all = lock(&self.listed);
+            // The same again at the same time replaces it.
+            all.retain(|item| !keys.contains(&(item.list, item.at, &item.key)));
+            all.extend(listed.iter().cloned());
             Ok(())
         })
     }
@@ -335,7 +340,14 @@ impl Ledger for Bench {
         injected(&self.ledger_fails, "ledger", || Ok(lock(&self.records).get(&run).cloned()))
     }
 
-    fn count<'a>(&'a self, what: &'a str) -> Answer<'a, u32> {
+    fn strike<'a>(&'a self, item: &'a Listed) -> Answer<'a, ()> {
+        injected(&self.ledger_fails, "ledger", || {
+            lock(&self.listed).retain(|other| other != item);
+            Ok(())
+        })
+    }
+
+    fn count<'a>(&'a self, what: &'a str, _now: Timestamp) -> Answer<'a, u32> {
         injected(&self.ledger_fails, "ledger", || {
             let mut counts = lock(&self.counts);
             let count = counts.entry(what.to_owned()).or_default();
@@ -492,6 +504,7 @@ impl<'a> DialOn<'a> {
             region: Region::try_from("us-east-1").unwrap(),
             partition: Partition::try_from("aws").unwrap(),
             name: None,
+            path: None,
         }
     }
 

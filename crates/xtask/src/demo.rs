@@ -223,7 +223,7 @@ async fn reading(place: &Place<'_>, violation: &Violation) -> io::Result<Want<Js
     let account = Account::new(place.account.clone(), place.region.clone(), partition.clone(), &place.sdk, gate, jiff::Timestamp::now());
     let kind = violation.finding.pointer("/Resources/0/Type").and_then(Json::as_str).unwrap_or_default().to_owned();
     let id = violation.staged.resource.clone();
-    let resource = Resource { kind, id, account: place.account.clone(), region: place.region.clone(), partition, name: None };
+    let resource = Resource { kind, id, account: place.account.clone(), region: place.region.clone(), partition, name: None, path: None };
     let reading = entry.get(&resource, &Json::Null, &account).await.map_err(io::Error::other)?;
     let reading = reading.ok_or_else(|| io::Error::other(format!("{} is gone", violation.staged.resource)))?;
     entry.want(&reading, &Json::Null).map_err(io::Error::other)

@@ -96,7 +96,8 @@ fn piece(Received { message, receives, job }: Received, rules: &Rules) -> Option
     let undecided = needs_tags.then(|| Undecided { policy: rules.policy.clone(), place: place.cloned() });
     let Job { intent, resource, request, .. } = job.clone();
     let work = Work { views, lane: job.lane(), resource, intent, request, jobs: vec![job], undecided };
-    if work.undecided.is_none() && work.mode() == Mode::Off {
+    // Who asks for it is told that it is switched off.
+    if work.undecided.is_none() && work.mode() == Mode::Off && intent == Intent::Automatic {
         info!(message_id = message, controls = ?work.jobs.first().map(|job| &job.controls), "skipped: the control is switched off");
         return None;
     }
@@ -117,10 +118,12 @@ impl Piece {
     /// back. Classes are kept apart, so that a question to people never holds up what needs none; and so are the requests of people, each of
     /// which may be an answer.
     fn shares_with(&self, other: &Self) -> bool {
-        let (Some(one), Some(two)) = (self.work.views.first(), other.work.views.first()) else { return false };
         let (mine, theirs) = (&self.work, &other.work);
-        let is_alike =
-            one.entry.setting == two.entry.setting && one.entry.spec.class == two.entry.spec.class && one.terms.is_like(&two.terms);
+        let Some(one) = mine.views.first() else { return false };
+        let is_like = |view: &View| {
+            view.entry.setting == one.entry.setting && view.entry.spec.class == one.entry.spec.class && view.terms.is_like(&one.terms)
+        };
+        let is_alike = mine.views.iter().chain(&theirs.views).all(is_like);
         let is_decided = mine.undecided.is_none() && theirs.undecided.is_none();
         let is_wanted_alike = mine.intent == theirs.intent && (mine.intent == Intent::Automatic || mine.request == theirs.request);
         is_alike && is_decided && is_wanted_alike && mine.intent != Intent::Undo

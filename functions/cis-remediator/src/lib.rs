@@ -21,7 +21,7 @@ use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
 use redress_model::{AccountId, Arn, policy::Place};
 use redress_remediation::{Attempt, Engine, Finished, Rim};
 use redress_settings::surroundings::Around;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// The function with its collaborators.
 pub struct CisRemediator {
@@ -143,6 +143,7 @@ impl CisRemediator {
                     stopped = true;
                     failed.extend(messages);
                 }
+                Finished::LeftAlone => info!(?messages, "skipped: the control is switched off"),
                 Finished::GivenUp(outcome) => {
                     count(Metric::Outcomes(outcome.word()), self.clock.now());
                     error!(?messages, why = outcome.sentence(), "given up");

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use redress_aws::{List, Listed, Post, Result};
 use redress_controls::check;
-use redress_model::{Digest, Job};
+use redress_model::{Digest, Job, Workflow};
 use serde_json::{Value as Json, json};
 
 use crate::FindingSweeper;
@@ -51,11 +51,13 @@ impl FindingSweeper {
     /// The finding of what was exempt is opened again, if it still is as we left it.
     async fn end(&self, item: &Listed, body: &Json) -> Result<()> {
         let job: Option<Job> = body.get("job").and_then(|job| serde_json::from_value(job.clone()).ok());
-        let finding = job.as_ref().and_then(|job| job.finding.as_ref());
-        if let Some(finding) = finding {
-            if self.is_open(Some(finding), &["NOTIFIED"]).await? {
-                self.reopen(finding, "its exemption has ended: opened again").await?;
+        match job {
+            Some(Job { finding: Some(finding), .. }) if self.is_open(Some(&finding), Workflow::Notified).await? => {
+                self.reopen(&finding, "its exemption has ended: opened again").await?;
             }
+            // Nothing of Security Hub's can be opened: the job itself comes again.
+            Some(job @ Job { finding: None, .. }) => self.send(item, &job).await?,
+            Some(_) | None => {}
         }
         self.strike(item).await
     }

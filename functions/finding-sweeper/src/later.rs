@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use redress_aws::{List, Result};
-use redress_model::Job;
+use redress_model::{Job, Workflow};
 use tracing::{error, info};
 
 use crate::FindingSweeper;
@@ -15,10 +15,7 @@ impl FindingSweeper {
         let due = self.ledger.due(List::Later, now).await?;
         for item in due.iter().take(AT_ONCE) {
             match serde_json::from_str::<Job>(&item.body) {
-                Ok(job) if self.is_open(job.finding.as_ref(), &["NEW"]).await? => {
-                    let once = format!("{}-{}", item.at.as_second(), item.key);
-                    self.jobs.send_in_order(&item.body, job.lane().as_str(), &once).await?;
-                }
+                Ok(job) if self.is_open(job.finding.as_ref(), Workflow::New).await? => self.send(item, &job).await?,
                 Ok(job) => info!(resource = job.resource.id, "its finding wants nothing any more"),
                 Err(error) => error!(%error, "on the list of what was put off is something that is no job"),
             }

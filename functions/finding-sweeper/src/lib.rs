@@ -11,9 +11,9 @@ mod notices;
 
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Annotation, Channels, Clock, DynamoLedger, Hub, Listed, PolicyFile, Queue, Result, SecurityHub, SystemClock};
+use redress_aws::{Annotation, Channels, Clock, DynamoLedger, Hub, Ledger, Listed, PolicyFile, Queue, Result, SecurityHub, SystemClock};
 use redress_lambda::{Env, EnvError, Function, Message};
-use redress_model::{AccountId, Arn, Modes, Workflow, job::FindingKey};
+use redress_model::{AccountId, Arn, Job, Modes, Workflow, job::FindingKey};
 use tracing::{error, info};
 
 /// The function with its collaborators.
@@ -76,24 +76,42 @@ impl FindingSweeper {
         result
     }
 
-    /// Opens a finding again, so that it is worked on, and says why. What we remember of it on the finding is taken back.
+    /// Opens a finding again, so that it is worked on, and says why.
     async fn reopen(&self, finding: &FindingKey, why: &str) -> Result<()> {
-        let note = format!("Redress: {why}").chars().take(512).collect();
-        let fields = vec![("redress-outcome".into(), "reopened".into())];
-        self.hub.annotate(std::slice::from_ref(finding), &Annotation { workflow: Some(Workflow::New), note, fields }).await
+        self.say(finding, Workflow::New, why).await
     }
 
-    /// Whether a finding is open for us as Security Hub has it now: failed, active, and in one of these states. What cannot be looked up, a
-    /// finding of version 2 or none at all, is.
-    async fn is_open(&self, finding: Option<&FindingKey>, workflow: &[&str]) -> Result<bool> {
-        let Some(key) = finding.filter(|key| key.ocsf_account.is_none()) else { return Ok(true) };
+    /// Says something on a finding. What its fields say of an outcome of ours is taken back.
+    async fn say(&self, finding: &FindingKey, workflow: Workflow, what: &str) -> Result<()> {
+        let note = format!("Redress: {what}").chars().take(512).collect();
+        let fields = vec![("redress-outcome".into(), "reopened".into())];
+        self.hub.annotate(std::slice::from_ref(finding), &Annotation { workflow: Some(workflow), note, fields }).await
+    }
+
+    /// A job that was put off, or whose exemption ended, comes again.
+    async fn send(&self, item: &Listed, job: &Job) -> Result<()> {
+        let body = serde_json::to_string(job).map_err(|error| redress_aws::Error::malformed("the job", error.to_string()))?;
+        let once = format!("{}-{}", item.at.as_second(), item.key);
+        self.jobs.send_in_order(&body, job.lane().as_str(), &once).await
+    }
+
+    /// Whether a finding is open for us as Security Hub has it now: failed, active, and in this state. Where there is none, the live resource
+    /// will tell.
+    async fn is_open(&self, finding: Option<&FindingKey>, state: Workflow) -> Result<bool> {
+        let Some(key) = finding else { return Ok(true) };
+        if key.ocsf_account.is_some() {
+            let statuses: &[i64] = if state == Workflow::New { &[0, 1] } else { &[2] };
+            return self.hub.is_open_in_version_2(key, statuses).await;
+        }
         let found = self.hub.find(&key.id).await?;
-        let text = |finding: &serde_json::Value, pointer: &str| finding.pointer(pointer).and_then(|text| text.as_str()).map(str::to_owned);
+        let is = |finding: &serde_json::Value, pointer: &str, wanted: &str| {
+            finding.pointer(pointer).and_then(|text| text.as_str()) == Some(wanted)
+        };
         Ok(found.iter().any(|finding| {
-            text(finding, "/ProductArn").as_deref() == Some(&key.product)
-                && text(finding, "/RecordState").as_deref() == Some("ACTIVE")
-                && text(finding, "/Compliance/Status").as_deref() == Some("FAILED")
-                && text(finding, "/Workflow/Status").is_some_and(|status| workflow.contains(&status.as_str()))
+            is(finding, "/ProductArn", &key.product)
+                && is(finding, "/RecordState", "ACTIVE")
+                && is(finding, "/Compliance/Status", "FAILED")
+                && is(finding, "/Workflow/Status", state.as_str())
         }))
     }
 

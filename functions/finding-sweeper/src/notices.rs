@@ -28,19 +28,28 @@ impl FindingSweeper {
             }
         }
         let mut sent = 0;
+        let mut result = Ok(());
         for waiting in accounts.into_values() {
             let is_due = waiting.first().is_some_and(|(first, _)| now.duration_since(first.at) >= self.digest);
             for part in waiting.chunks(IN_ONE).filter(|_| is_due) {
-                let notices: Vec<_> = part.iter().map(|(_, notice)| notice.clone()).collect();
-                if let Some((subject, body)) = letter(&notices) {
-                    self.post.tell(&subject, &body).await?;
+                match self.send_digest(part).await {
+                    Ok(()) => sent += part.len(),
+                    // The other accounts hear of theirs.
+                    Err(error) => result = result.and(Err(error)),
                 }
-                for (item, _) in part {
-                    self.strike(item).await?;
-                }
-                sent += part.len();
             }
         }
-        Ok(sent)
+        result.map(|()| sent)
+    }
+
+    async fn send_digest(&self, part: &[(Listed, Notice)]) -> Result<()> {
+        let notices: Vec<_> = part.iter().map(|(_, notice)| notice.clone()).collect();
+        if let Some((subject, body)) = letter(&notices) {
+            self.post.tell(&subject, &body).await?;
+        }
+        for (item, _) in part {
+            self.strike(item).await?;
+        }
+        Ok(())
     }
 }

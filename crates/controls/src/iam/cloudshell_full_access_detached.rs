@@ -88,6 +88,7 @@ mod tests {
             region: Region::try_from("us-east-1").unwrap(),
             partition: Partition::try_from("aws").unwrap(),
             name: name.map(str::to_owned),
+            path: None,
         };
         CloudShellFullAccessDetached::locate(&resource, &())
     }

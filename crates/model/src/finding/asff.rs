@@ -84,7 +84,8 @@ pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent)
         regions: vec![resource.region.as_deref(), wire.region.as_deref(), Arn::parse(&wire.id).ok().map(|arn| arn.region)],
         kind: &resource.kind,
         id: &resource.id,
-        name: iam_name(&resource.details),
+        name: of_principal(&resource.details, ["UserName", "RoleName", "GroupName"]),
+        path: of_principal(&resource.details, ["Path", "Path", "Path"]),
     };
     let resource = place.resource(&controls)?;
     Ok((Finding { key: Some(FindingKey::asff(wire.id, wire.product_arn)), controls, resource }, intent))
@@ -141,9 +142,8 @@ fn control_of_clause(text: &str) -> Option<ControlId> {
     ControlId::try_from(known.id).ok()
 }
 
-fn iam_name(details: &Value) -> Option<String> {
-    ["/AwsIamUser/UserName", "/AwsIamRole/RoleName", "/AwsIamGroup/GroupName"]
-        .into_iter()
-        .find_map(|pointer| details.pointer(pointer)?.as_str())
-        .map(str::to_owned)
+/// A field of the details of an IAM user, role or group.
+fn of_principal(details: &Value, fields: [&str; 3]) -> Option<String> {
+    let kinds = ["AwsIamUser", "AwsIamRole", "AwsIamGroup"].into_iter().zip(fields);
+    kinds.filter_map(|(kind, field)| details.get(kind)?.get(field)?.as_str()).next().map(str::to_owned)
 }

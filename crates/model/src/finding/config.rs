@@ -59,6 +59,7 @@ pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent)
         kind: &wire.resource_type,
         id: &wire.resource_id,
         name: None,
+        path: None,
     };
     Ok((Finding { key: None, resource: place.resource(&controls)?, controls }, intent))
 }

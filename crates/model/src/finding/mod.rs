@@ -172,12 +172,13 @@ struct Place<'a> {
     kind: &'a str,
     id: &'a str,
     name: Option<String>,
+    path: Option<String>,
 }
 
 impl Place<'_> {
     /// The resource that `controls`, which share a scope, are to look at.
     fn resource(self, controls: &[ControlId]) -> Result<Resource, Rejection> {
-        let Self { partition, account, regions, kind, id, name } = self;
+        let Self { partition, account, regions, kind, id, name, path } = self;
         let known: Vec<_> = controls.iter().filter_map(known).collect();
         let first = *known.first().ok_or_else(|| skipped("none of its controls is ours"))?;
         let account = AccountId::try_from(account).map_err(|error| skipped(error.to_string()))?;
@@ -208,7 +209,7 @@ impl Place<'_> {
                 arn.map(|_| id.to_owned()).or_else(|| arn_of(kind, id, &partition, &region, &account)).unwrap_or_else(|| id.to_owned());
             (asff_kind(kind).to_owned(), id)
         };
-        Ok(Resource { kind, id, account, region, partition, name })
+        Ok(Resource { kind, id, account, region, partition, name, path })
     }
 }
 

@@ -168,5 +168,6 @@ fn place(wire: &Wire, partition: Partition) -> Result<Place<'_>, Rejection> {
         kind: &resource.kind,
         id,
         name: resource.name.clone().filter(|_| resource.kind.contains("IAM")),
+        path: None,
     })
 }

@@ -29,6 +29,7 @@ fn bucket() -> Resource {
         region: Region::try_from("eu-central-1").unwrap(),
         partition: Partition::try_from("aws").unwrap(),
         name: None,
+        path: None,
     }
 }
 
@@ -181,6 +182,7 @@ rules:
 fn a_principal_whose_name_is_not_known_may_be_the_break_glass_user() {
     let terms = decided("version: 1\nrules:\n  - break_glass: ['arn:*:iam::*:user/break-glass']\n", None, true);
     let user = |id: &str, name: Option<&str>| Resource {
+        path: name.map(|_| "/".to_owned()),
         id: format!("arn:aws:iam::111122223333:user/{id}"),
         name: name.map(str::to_owned),
         ..bucket()
@@ -191,6 +193,8 @@ fn a_principal_whose_name_is_not_known_may_be_the_break_glass_user() {
     assert!(terms.glass(&user(unique, None)).is_some());
     assert_eq!(terms.glass(&user(unique, Some("ann"))), None);
     assert_eq!(terms.glass(&user("ann", None)), None);
+    let pathless = Resource { path: None, ..user(unique, Some("ann")) };
+    assert!(terms.glass(&pathless).is_some(), "a pattern may ask for the path");
 }
 
 fn exempt(until: &str, scope: &str) -> String {

@@ -1,9 +1,7 @@
 //! At most so many changes of one kind of resource in one account and hour: whatever is wrong with a control, a policy or a flood of findings
 //! stays small. What is beyond waits for the next hour.
 
-use jiff::{SignedDuration, Timestamp, Unit};
-
-use super::{Blast, ByItself, Situation, Stop};
+use super::{Blast, ByItself, Situation, Stop, next_hour};
 
 pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
     let Blast { changes, population } = situation.blast?;
@@ -17,13 +15,9 @@ pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
     (changes > limit).then(|| Stop::ask(why, ByItself::PutOff(next_hour(situation.now))))
 }
 
-fn next_hour(now: Timestamp) -> Timestamp {
-    let later = now + SignedDuration::from_hours(1);
-    later.round(jiff::TimestampRound::new().smallest(Unit::Hour).mode(jiff::RoundMode::Trunc)).unwrap_or(later)
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use redress_model::{
         Mode, Outcome,
         policy::{BlastRadius, Terms},

@@ -28,7 +28,7 @@ mod tests {
         let terms = [policy.decide(&case, clean.now)];
         for intent in [Intent::Automatic, Intent::Approved] {
             let stopped = stopped(&Situation { terms: &terms, intent, is_consent: true, ..clean.clone() }).unwrap();
-            assert_eq!((stopped.outcome.word(), stopped.is_question), ("held", false));
+            assert_eq!((stopped.outcome.word(), stopped.question), ("held", None));
         }
     }
 }

@@ -22,7 +22,7 @@ mod tests {
     #[test]
     fn what_cannot_be_undone_needs_approval() {
         let never = stopped(&Situation { undo: Undo::Never("the key is gone"), ..clean() }).unwrap();
-        assert!(never.is_question);
+        assert!(never.question.is_some());
         assert!(matches!(never.outcome, Outcome::NeedsApproval { why, .. } if why.contains("the key is gone")));
         assert_eq!(stopped(&Situation { undo: Undo::Partly("its age"), ..clean() }), None);
     }

@@ -1,17 +1,13 @@
 //! The kill switch stops every write at once, whoever wants it, an undo too. What comes by itself is tried again later.
 
-use jiff::SignedDuration;
 use redress_model::{Intent, Outcome};
 
-use super::{Situation, Stop};
-
-/// How often it is tried again.
-const LATER: SignedDuration = SignedDuration::from_hours(1);
+use super::{Situation, Stop, next_hour};
 
 pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
     let why = situation.switch?.to_owned();
     Some(Stop::Hold(match situation.intent {
-        Intent::Automatic => Outcome::Deferred { why, until: situation.now + LATER },
+        Intent::Automatic => Outcome::Deferred { why, until: next_hour(situation.now) },
         Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted | Intent::Undo => Outcome::Held { why },
     }))
 }

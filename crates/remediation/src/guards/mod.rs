@@ -101,25 +101,37 @@ enum ByItself {
 pub struct Stopped {
     /// What is to be said.
     pub outcome: Outcome,
-    /// Whether a person's consent would let it pass.
-    pub is_question: bool,
+    /// The question that a person's consent would answer, if one would.
+    pub question: Option<Question>,
+}
+
+/// What is put to people: which guards ask, and about which changes. Consent counts for the same only: the reasons may be worded with other
+/// numbers, but a guard that did not ask is not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The guards that ask.
+    pub guards: Vec<&'static str>,
+    /// The changes.
+    pub changes: Vec<String>,
+    /// When it is no longer open to an answer.
+    pub until: Option<Timestamp>,
 }
 
 type Guard = fn(&Situation<'_>) -> Option<Stop>;
 
 /// In this order: the first that holds says why.
-const GUARDS: &[Guard] = &[
-    exempt::guard,
-    mode::guard,
-    kill_switch::guard,
-    break_glass::guard,
-    protected_tag::guard,
-    owned_by_code::guard,
-    undone::guard,
-    contested::guard,
-    delicate::guard,
-    change_window::guard,
-    blast_radius::guard,
+const GUARDS: &[(&str, Guard)] = &[
+    ("exempt", exempt::guard),
+    ("mode", mode::guard),
+    ("kill switch", kill_switch::guard),
+    ("break-glass", break_glass::guard),
+    ("protected tag", protected_tag::guard),
+    ("owned by code", owned_by_code::guard),
+    ("undone", undone::guard),
+    ("contested", contested::guard),
+    ("delicate", delicate::guard),
+    ("change window", change_window::guard),
+    ("blast radius", blast_radius::guard),
 ];
 
 impl Situation<'_> {
@@ -141,14 +153,22 @@ pub fn mode(terms: &[Terms], intent: Intent) -> Mode {
     if intent == Intent::Shown { lowest.min(Mode::Plan) } else { lowest }
 }
 
-/// The question that a change puts to people, for telling whether an answer is about the same: its changes, not its reasons.
-pub fn question(changes: &[String]) -> Outcome {
-    Outcome::NeedsApproval { why: String::new(), changes: changes.to_vec(), until: None }
+/// The question that stands in the way, if one does.
+pub fn question(situation: &Situation<'_>) -> Option<Question> {
+    let asks = |(name, guard): &(&'static str, Guard)| matches!(guard(situation), Some(Stop::Ask { .. })).then_some(*name);
+    let guards: Vec<_> = GUARDS.iter().filter_map(asks).collect();
+    (!guards.is_empty()).then(|| Question { guards, changes: situation.changes.to_vec(), until: situation.question_ends() })
+}
+
+/// The next full hour.
+pub(crate) fn next_hour(now: Timestamp) -> Timestamp {
+    let later = now + SignedDuration::from_hours(1);
+    later.round(jiff::TimestampRound::new().smallest(jiff::Unit::Hour).mode(jiff::RoundMode::Trunc)).unwrap_or(later)
 }
 
 /// How the first guard that holds ends the plan, or all that ask together.
 pub fn stopped(situation: &Situation<'_>) -> Option<Stopped> {
-    let stops: Vec<Stop> = GUARDS.iter().filter_map(|guard| guard(situation)).collect();
+    let stops: Vec<Stop> = GUARDS.iter().filter_map(|(_, guard)| guard(situation)).collect();
     let reasons: Vec<String> = stops.iter().filter_map(Stop::reason).collect();
     // Who wants to see a plan is shown one, whatever holds it.
     let is_shown = |stop: &&Stop| situation.intent == Intent::Shown && matches!(stop, Stop::Hold(Outcome::Planned { .. }));
@@ -159,7 +179,7 @@ pub fn stopped(situation: &Situation<'_>) -> Option<Stopped> {
             Outcome::Planned { changes, .. } => Outcome::Planned { changes, asks: reasons },
             outcome => outcome,
         };
-        return Some(Stopped { outcome, is_question: false });
+        return Some(Stopped { outcome, question: None });
     }
     let by_itself = stops.iter().find_map(|stop| match stop {
         Stop::Ask { by_itself, .. } => Some(*by_itself),
@@ -177,7 +197,7 @@ pub fn stopped(situation: &Situation<'_>) -> Option<Stopped> {
             Outcome::NeedsApproval { why, changes, until: situation.question_ends() }
         }
     };
-    Some(Stopped { outcome, is_question: true })
+    Some(Stopped { outcome, question: question(situation) })
 }
 
 /// The exemption that counts, as an outcome.
@@ -217,7 +237,7 @@ mod tests {
         let terms = [Terms::of(Mode::Plan)];
         let asks = [String::from("it serves a website")];
         let situation = Situation { terms: &terms, asks: &asks, switch: Some("the kill switch is on"), ..clean() };
-        let Some(Stopped { outcome: Outcome::Planned { asks, .. }, is_question: false }) = stopped(&situation) else {
+        let Some(Stopped { outcome: Outcome::Planned { asks, .. }, question: None }) = stopped(&situation) else {
             panic!("{:?}", stopped(&situation))
         };
         assert_eq!(asks, ["the kill switch is on", "it serves a website"]);
@@ -250,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn a_question_is_another_one_when_another_guard_asks() {
+        let asks = [String::from("7 calls")];
+        let other = [String::from("12000 calls")];
+        let guards = |situation: Situation<'_>| question(&situation).map(|question| question.guards);
+        assert_eq!(guards(Situation { asks: &asks, ..clean() }), guards(Situation { asks: &other, ..clean() }));
+        let terms = [Terms::of(Mode::Approve)];
+        assert_eq!(guards(Situation { terms: &terms, ..clean() }), Some(vec!["mode"]));
+        assert_eq!(guards(Situation { terms: &terms, asks: &asks, ..clean() }), Some(vec!["mode", "delicate"]));
+        assert_eq!(guards(clean()), None);
+    }
+
+    #[test]
     fn the_lowest_mode_of_all_controls_counts() {
         let terms = [Terms::of(Mode::Auto), Terms::of(Mode::Tell)];
         assert_eq!(mode(&terms, Intent::Automatic), Mode::Tell);
@@ -270,6 +302,7 @@ pub(crate) fn clean() -> Situation<'static> {
         region: "us-east-1".try_into().unwrap(),
         partition: "aws".try_into().unwrap(),
         name: None,
+        path: None,
     });
     Situation {
         terms: &*AUTO,

@@ -2,7 +2,7 @@
 
 use redress_model::{Class, Intent, Mode, Outcome};
 
-use super::{ByItself, Situation, Stop};
+use super::{ByItself, Situation, Stop, next_hour};
 
 pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
     let changes = situation.changes.to_vec();
@@ -13,9 +13,12 @@ pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
         (Mode::Off, _) => Some(Stop::held("the control is switched off")),
         (Mode::Plan, Class::Automatic | Class::Guarded) => {
             let closed = situation.terms.iter().find_map(|terms| terms.closed.clone());
-            Some(Stop::Hold(match closed.filter(|_| situation.intent != Intent::Shown) {
-                Some(why) => Outcome::Held { why: format!("{why}; only plans are made. Planned: {}", changes.join("; ")) },
-                None => Outcome::Planned { changes, asks: Vec::new() },
+            let why = closed.map(|why| format!("{why}; only plans are made. Planned: {}", changes.join("; ")));
+            Some(Stop::Hold(match (why, situation.intent) {
+                (None, _) | (Some(_), Intent::Shown) => Outcome::Planned { changes, asks: Vec::new() },
+                // Once the policy is mended it is worked on.
+                (Some(why), Intent::Automatic) => Outcome::Deferred { why, until: next_hour(situation.now) },
+                (Some(why), _) => Outcome::Held { why },
             }))
         }
         (Mode::Tell, _) | (_, Class::Tell) => {
@@ -67,7 +70,10 @@ mod tests {
     fn a_policy_that_cannot_be_relied_on_says_so() {
         let mut terms = Terms::of(Mode::Plan);
         terms.closed = Some("the policy is broken".into());
-        let stopped = stopped(&Situation { terms: &[terms], ..clean() });
-        assert!(matches!(stopped, Some(Stopped { outcome: Outcome::Held { why }, .. }) if why.contains("the policy is broken")));
+        let terms = [terms];
+        let stop = |intent| stopped(&Situation { terms: &terms, intent, ..clean() });
+        let later = stop(Intent::Automatic);
+        assert!(matches!(later, Some(Stopped { outcome: Outcome::Deferred { why, .. }, .. }) if why.contains("the policy is broken")));
+        assert!(matches!(stop(Intent::Approved), Some(Stopped { outcome: Outcome::Held { .. }, .. })));
     }
 }
