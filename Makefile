@@ -8,9 +8,10 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 CARGO ?= cargo
 MODE ?= plan
+SECONDS_OF_FUZZING ?= 60
 BINARIES := --workspace --bins
 
-.PHONY: help demo test check local bench verdict generate format venvs build build-release clean
+.PHONY: help demo test check local bench verdict fuzz generate format venvs build build-release clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +40,12 @@ bench: build-release venvs .venv/bench/.stamp ## Cold start, latency, memory, si
 
 verdict: build venvs .venv/prowler/.stamp ## Prowler's verdict on the demo account, before and after
 	@target/debug/xtask demo --prowler .venv/prowler/bin/python
+
+fuzz: .tools/bin/cargo-fuzz ## The parser of findings against arbitrary texts, for a minute (needs a C++ compiler)
+	mkdir -p target/fuzz/corpus
+	cp -n $$(find events tests/prowler/files -name '*.json') target/fuzz/corpus/ || true
+	cd crates/model && CARGO_TARGET_DIR=$(CURDIR)/target/fuzz PATH="$(CURDIR)/.tools/bin:$$PATH" \
+		cargo fuzz run --sanitizer none admit $(CURDIR)/target/fuzz/corpus -- -max_total_time=$(SECONDS_OF_FUZZING) -max_len=65536
 
 generate: ## Write every generated file: first the lists of modules, then what is made from the controls that they name
 	$(CARGO) build $(BINARIES) && target/debug/xtask generate
@@ -71,6 +78,9 @@ venvs: .venv/front/.stamp .venv/moto/.stamp
 
 .tools/bin/cargo-deny:
 	$(CARGO) install --quiet --locked --root .tools --debug cargo-deny --version 0.20.2
+
+.tools/bin/cargo-fuzz:
+	$(CARGO) install --quiet --locked --root .tools --debug cargo-fuzz --version 0.13.1
 
 clean: ## Remove everything that was built or installed here
 	rm -rf target .venv .tools

@@ -396,9 +396,13 @@ async fn broken_policy() {
 /// A queue of ours that something may send to.
 async fn queue(name: &str) -> (String, String) {
     let client = aws_sdk_sqs::Client::new(ALONE.admin());
-    let url = client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
     let ready = ALONE.local().ready();
-    (url, format!("arn:aws:sqs:{}:{}:{name}", ready.region, ready.admin))
+    let arn = format!("arn:aws:sqs:{}:{}:{name}", ready.region, ready.admin);
+    let services = ["sns.amazonaws.com", "events.amazonaws.com"];
+    let statement = json!({"Effect": "Allow", "Principal": {"Service": services}, "Action": "sqs:SendMessage", "Resource": arn});
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let call = client.create_queue().queue_name(name).attributes(aws_sdk_sqs::types::QueueAttributeName::Policy, policy);
+    (call.send().await.unwrap().queue_url.unwrap(), arn)
 }
 
 async fn received(url: &str) -> Vec<String> {
