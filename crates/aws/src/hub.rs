@@ -131,7 +131,7 @@ impl SecurityHub {
     ///
     /// # Errors
     /// When it cannot be asked.
-    pub async fn is_open_in_version_2(&self, key: &FindingKey, statuses: &[i64]) -> Result<bool> {
+    pub async fn is_open_in_version_2(&self, key: &FindingKey, statuses: &[f64]) -> Result<bool> {
         let value = aws_sdk_securityhub::types::StringFilter::builder().value(&key.id).comparison(StringFilterComparison::Equals).build();
         let filter = OcsfStringFilter::builder().field_name(OcsfStringField::FindingInfoUid).filter(value).build();
         let composite = CompositeFilter::builder().string_filters(filter).build();
@@ -141,10 +141,9 @@ impl SecurityHub {
             let found = path.iter().try_fold(finding, |at, name| at.as_object()?.get(*name))?;
             found.as_number().map(|number| number.to_f64_lossy())
         };
-        let is =
-            |finding: &Document, path: &[&str], wanted: i64| number(finding, path).is_some_and(|found| (found - wanted as f64).abs() < 0.5);
+        let is = |finding: &Document, path: &[&str], wanted: f64| number(finding, path).is_some_and(|found| (found - wanted).abs() < 0.5);
         Ok(answer.findings().iter().any(|finding| {
-            is(finding, &["compliance", "status_id"], 3) && statuses.iter().any(|status| is(finding, &["status_id"], *status))
+            is(finding, &["compliance", "status_id"], 3.0) && statuses.iter().any(|status| is(finding, &["status_id"], *status))
         }))
     }
 

@@ -6,7 +6,10 @@ use redress_model::{ControlId, Label};
 use redress_remediation::Entry;
 use serde::Serialize;
 
-use crate::{Done, Ended, Failure, paint::Printer};
+use crate::{
+    Done, Ended, Failure,
+    paint::{self, Printer},
+};
 
 /// The reference of all controls; each has a section of its own.
 const REFERENCE: &str = include_str!("../../controls/README.md");
@@ -42,7 +45,7 @@ fn row(entry: &Entry) -> Row {
     }
 }
 
-pub(crate) fn controls(printer: &Printer) -> Done {
+pub(crate) fn controls(printer: Printer) -> Done {
     let mut rows: Vec<_> = CATALOG.iter().map(|entry| row(entry)).collect();
     let number = |id: &str| id.split_once('.').and_then(|(_, number)| number.parse::<u32>().ok());
     rows.sort_by_key(|row| (row.id.split('.').next(), number(row.id)));
@@ -52,20 +55,20 @@ pub(crate) fn controls(printer: &Printer) -> Done {
     Ok(Ended::Well)
 }
 
-pub(crate) fn control(printer: &Printer, id: &ControlId) -> Done {
+pub(crate) fn control(printer: Printer, id: &ControlId) -> Done {
     let unknown = || Failure::new(format!("`{id}` is no control that Redress knows: see redress controls"));
     let entry = find(id.as_str()).ok_or_else(unknown)?;
     if printer.json {
-        printer.value(&row(entry));
+        paint::value(&row(entry));
         return Ok(Ended::Well);
     }
     let (_, section) = REFERENCE.split_once(&format!("\n## {id}\n")).ok_or_else(unknown)?;
     let section = section.split("\n## ").next().unwrap_or(section);
-    printer.title(&format!("{id}: {}", entry.spec.title));
+    paint::title(&format!("{id}: {}", entry.spec.title));
     // What is bold in the document is bold here; links are left to the page.
     for line in section.lines().skip(1) {
         match line.strip_prefix("**").and_then(|line| line.strip_suffix("**")) {
-            Some(heading) => printer.title(heading.trim_end_matches('.')),
+            Some(heading) => paint::title(heading.trim_end_matches('.')),
             None => anstream::println!("{line}"),
         }
     }

@@ -38,7 +38,7 @@ impl Findings {
     }
 }
 
-pub(crate) async fn doctor(printer: &Printer, args: &args::Site, what: Doctor) -> Done {
+pub(crate) async fn doctor(printer: Printer, args: &args::Site, what: Doctor) -> Done {
     let mut findings = Findings(Vec::new());
     examine(args, &what, &mut findings).await;
     printer.rows(&findings.0, &["", "what", "found"], |row| {

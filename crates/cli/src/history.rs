@@ -11,13 +11,13 @@ use serde_json::Value as Json;
 use crate::{
     Done, Ended, Failure,
     args::{self, History},
-    paint::{Printer, style, word},
+    paint::{self, Printer, style, word},
     remediate::record,
     site::{Site, local},
 };
 
 /// Lists runs. Without a deployment no credentials are needed.
-pub(crate) async fn history(printer: &Printer, site: &args::Site, which: History) -> Done {
+pub(crate) async fn history(printer: Printer, site: &args::Site, which: History) -> Done {
     let now = SystemClock.now();
     let since = now - SignedDuration::from_hours(24 * i64::from(which.days));
     let records = if site.deployment {
@@ -65,7 +65,7 @@ struct Whole {
 }
 
 /// Shows a run.
-pub(crate) async fn show(printer: &Printer, site: &args::Site, run: RunId) -> Done {
+pub(crate) async fn show(printer: Printer, site: &args::Site, run: RunId) -> Done {
     let (record, image) = if site.deployment {
         let site = Site::open(site, false).await?;
         let record = record(&site, run).await?;
@@ -85,18 +85,18 @@ pub(crate) async fn show(printer: &Printer, site: &args::Site, run: RunId) -> Do
     let (before, after) = read.map_or((None, None), |image| (Some(image.before), Some(image.after)));
     let whole = Whole { record, before, after, is_intact };
     if printer.json {
-        printer.value(&whole);
+        paint::value(&whole);
         return Ok(Ended::Well);
     }
-    print(printer, &whole);
+    print(&whole);
     Ok(Ended::Well)
 }
 
-fn print(printer: &Printer, Whole { record, before, after, is_intact }: &Whole) {
+fn print(Whole { record, before, after, is_intact }: &Whole) {
     let Record { run, controls, clauses, intent, mode, decided_by, by, resource, findings, outcome, image, calls, started, ended, .. } =
         record;
     let style = style(outcome);
-    printer.title(&format!("{}  {}", show_controls(controls), resource.id));
+    paint::title(&format!("{}  {}", show_controls(controls), resource.id));
     let line = |name: &str, text: &str| anstream::println!("  {name:<10}{text}");
     line("run", &run.to_string());
     anstream::println!("  {:<10}{style}{}{style:#}", "outcome", outcome.sentence());
@@ -111,21 +111,21 @@ fn print(printer: &Printer, Whole { record, before, after, is_intact }: &Whole) 
         line("finding", &finding.id);
     }
     if let (Some(before), Some(after)) = (before, after) {
-        printer.title("change");
-        printer.changes(&redress_remediation::changes(before, after));
+        paint::title("change");
+        paint::changes(&redress_remediation::changes(before, after));
     }
     if let Some(image) = image {
         let state = match is_intact {
             Some(true) => "is what was saved",
             _ => "IS NOT WHAT WAS SAVED, or cannot be read",
         };
-        printer.title("image");
+        paint::title("image");
         line("sum", &format!("{} {state}", image.sum));
         if let Some(before) = before {
             line("before", &Digest::of(before.to_string().as_bytes()).to_string());
         }
     }
-    printer.title("calls");
+    paint::title("calls");
     for call in calls {
         anstream::println!("    {call}");
     }

@@ -68,17 +68,17 @@ async fn main() -> ExitCode {
     let Redress { json, site, command } = Redress::parse();
     let printer = paint::Printer { json };
     let done = match command {
-        Command::Controls => catalog::controls(&printer),
-        Command::Control { id } => catalog::control(&printer, &id),
-        Command::Plan(target) => Box::pin(remediate::plan(&printer, &site, target)).await,
-        Command::Apply { target, approve } => Box::pin(remediate::apply(&printer, &site, target, approve)).await,
-        Command::History(which) => history::history(&printer, &site, which).await,
-        Command::Show { run } => history::show(&printer, &site, run).await,
-        Command::Undo { run } => Box::pin(remediate::undo(&printer, &site, run)).await,
-        Command::Approve { run } => Box::pin(remediate::approve(&printer, &site, run)).await,
-        Command::Exempt(what) => Box::pin(remediate::exempt(&printer, &site, what)).await,
-        Command::Policy(command) => policy::run(&printer, command).await,
-        Command::Doctor(what) => Box::pin(doctor::doctor(&printer, &site, what)).await,
+        Command::Controls => catalog::controls(printer),
+        Command::Control { id } => catalog::control(printer, &id),
+        Command::Plan(target) => Box::pin(remediate::plan(printer, &site, target)).await,
+        Command::Apply { target, approve } => Box::pin(remediate::apply(printer, &site, target, approve)).await,
+        Command::History(which) => history::history(printer, &site, which).await,
+        Command::Show { run } => history::show(printer, &site, run).await,
+        Command::Undo { run } => Box::pin(remediate::undo(printer, &site, run)).await,
+        Command::Approve { run } => Box::pin(remediate::approve(printer, &site, run)).await,
+        Command::Exempt(what) => Box::pin(remediate::exempt(printer, &site, what)).await,
+        Command::Policy(command) => policy::run(printer, command).await,
+        Command::Doctor(what) => Box::pin(doctor::doctor(printer, &site, what)).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Redress::command(), "redress", &mut std::io::stdout());
             Ok(Ended::Well)
@@ -86,7 +86,7 @@ async fn main() -> ExitCode {
         Command::Man { directory } => man(&directory),
     };
     done.unwrap_or_else(|failure| {
-        printer.failure(&failure);
+        paint::failure(&failure);
         Ended::Badly
     })
     .into()

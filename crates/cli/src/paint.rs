@@ -24,18 +24,10 @@ const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 impl Printer {
-    /// The value as JSON.
-    pub(crate) fn value<T: Serialize>(self, value: &T) {
-        match serde_json::to_string_pretty(value) {
-            Ok(text) => anstream::println!("{text}"),
-            Err(error) => anstream::eprintln!("error: {error}"),
-        }
-    }
-
     /// A table, or the rows as JSON.
     pub(crate) fn rows<T: Serialize>(self, rows: &[T], header: &[&str], cells: impl Fn(&T) -> Vec<Cell>) {
         if self.json {
-            return self.value(&rows);
+            return value(&rows);
         }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
@@ -43,40 +35,15 @@ impl Printer {
         if !std::io::stdout().is_terminal() {
             table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         }
-        rows.iter().for_each(|row| {
+        for row in rows {
             table.add_row(cells(row));
-        });
+        }
         anstream::println!("{table}");
-    }
-
-    pub(crate) fn failure(self, failure: &Failure) {
-        anstream::eprintln!("{RED}error:{RED:#} {failure}");
     }
 
     pub(crate) fn hint(self, text: &str) {
         if !self.json {
             anstream::eprintln!("{DIM}{text}{DIM:#}");
-        }
-    }
-
-    pub(crate) fn title(self, text: &str) {
-        anstream::println!("{BOLD}{text}{BOLD:#}");
-    }
-
-    /// The lines of a change, as a diff is read: what goes, what comes, what becomes what.
-    pub(crate) fn changes(self, changes: &[String]) {
-        for change in changes {
-            let (head, rest) = change.split_once(": ").filter(|(_, rest)| rest.starts_with(['-', '+'])).unwrap_or(("", change.as_str()));
-            let head = if head.is_empty() { String::new() } else { format!("{head}: ") };
-            if let Some(gone) = rest.strip_prefix("- ") {
-                anstream::println!("    {RED}- {head}{gone}{RED:#}");
-            } else if let Some(new) = rest.strip_prefix("+ ") {
-                anstream::println!("    {GREEN}+ {head}{new}{GREEN:#}");
-            } else if let Some((before, after)) = change.split_once(" -> ") {
-                anstream::println!("    {YELLOW}~{YELLOW:#} {before} {DIM}->{DIM:#} {GREEN}{after}{GREEN:#}");
-            } else {
-                anstream::println!("    {YELLOW}~{YELLOW:#} {change}");
-            }
         }
     }
 
@@ -88,6 +55,39 @@ impl Printer {
         let bar = ProgressBar::new(u64::try_from(length).unwrap_or(0));
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+}
+
+/// The value as JSON.
+pub(crate) fn value<T: Serialize>(value: &T) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => anstream::println!("{text}"),
+        Err(error) => anstream::eprintln!("error: {error}"),
+    }
+}
+
+pub(crate) fn failure(failure: &Failure) {
+    anstream::eprintln!("{RED}error:{RED:#} {failure}");
+}
+
+pub(crate) fn title(text: &str) {
+    anstream::println!("{BOLD}{text}{BOLD:#}");
+}
+
+/// The lines of a change, as a diff is read: what goes, what comes, what becomes what.
+pub(crate) fn changes(changes: &[String]) {
+    for change in changes {
+        let (head, rest) = change.split_once(": ").filter(|(_, rest)| rest.starts_with(['-', '+'])).unwrap_or(("", change.as_str()));
+        let head = if head.is_empty() { String::new() } else { format!("{head}: ") };
+        if let Some(gone) = rest.strip_prefix("- ") {
+            anstream::println!("    {RED}- {head}{gone}{RED:#}");
+        } else if let Some(new) = rest.strip_prefix("+ ") {
+            anstream::println!("    {GREEN}+ {head}{new}{GREEN:#}");
+        } else if let Some((before, after)) = change.split_once(" -> ") {
+            anstream::println!("    {YELLOW}~{YELLOW:#} {before} {DIM}->{DIM:#} {GREEN}{after}{GREEN:#}");
+        } else {
+            anstream::println!("    {YELLOW}~{YELLOW:#} {change}");
+        }
     }
 }
 

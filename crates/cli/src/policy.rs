@@ -20,17 +20,17 @@ use crate::{
     Done, Ended, Failure,
     args::{Explain, PolicyCommand, Simulate, Verdict, modes},
     findings::{self, Read},
-    paint::{Printer, colored},
+    paint::{self, Printer, colored},
     site::{read_policy, sdk},
 };
 
-pub(crate) async fn run(printer: &Printer, command: PolicyCommand) -> Done {
+pub(crate) async fn run(printer: Printer, command: PolicyCommand) -> Done {
     match command {
         PolicyCommand::Check { file } => {
             let policy = read_policy(&file, Modes::default())?;
             let exemptions = policy.exemptions().count();
             if printer.json {
-                printer.value(&serde_json::json!({ "file": file, "right": true, "exemptions": exemptions }));
+                paint::value(&serde_json::json!({ "file": file, "right": true, "exemptions": exemptions }));
             } else {
                 anstream::println!("{}: right", file.display());
             }
@@ -49,7 +49,7 @@ struct Line {
     decided_by: String,
 }
 
-fn explain(printer: &Printer, explain: &Explain) -> Done {
+fn explain(printer: Printer, explain: &Explain) -> Done {
     let modes = modes(&explain.modes).map_err(Failure::new)?;
     let policy = read_policy(&explain.file, modes)?;
     let Finding { controls, resource, .. } = findings::of_arguments(&explain.one)?;
@@ -91,7 +91,7 @@ fn lines(terms: &Terms, now: Timestamp) -> Vec<Line> {
     lines.push(line("approval_days", &terms.approval_days, ToString::to_string));
     lines.extend(terms.protected_tags.iter().map(|tag| {
         line("protected_tags", tag, |(key, values)| {
-            format!("{key}={}", values.0.iter().map(|value| value.as_str()).collect::<Vec<_>>().join("|"))
+            format!("{key}={}", values.0.iter().map(redress_model::policy::Pattern::as_str).collect::<Vec<_>>().join("|"))
         })
     }));
     lines.extend(terms.break_glass.iter().map(|glass| line("break_glass", glass, |pattern| pattern.as_str().to_owned())));
@@ -144,7 +144,7 @@ struct Row {
     decided_by: String,
 }
 
-async fn simulate(printer: &Printer, simulate: Simulate) -> Done {
+async fn simulate(printer: Printer, simulate: Simulate) -> Done {
     let policy = read_policy(&simulate.file, modes(&simulate.modes).map_err(Failure::new)?)?;
     let now = SystemClock.now();
     let read = match simulate.days {
@@ -160,7 +160,9 @@ async fn simulate(printer: &Printer, simulate: Simulate) -> Done {
     let rows: Vec<Row> = read.iter().map(|read| row(&policy, read, &places, now, &mut made)).collect();
     let rows: Vec<Row> = rows.into_iter().filter(|row| simulate.verdict.is_none() || row.kind == simulate.verdict).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    rows.iter().for_each(|row| *counts.entry(row.verdict.as_str()).or_default() += 1);
+    for row in &rows {
+        *counts.entry(row.verdict.as_str()).or_default() += 1;
+    }
     let summary = counts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect::<Vec<_>>().join(", ");
     printer.rows(&rows, &["verdict", "control", "account", "region", "resource", "why", "decided by"], |row| {
         let color = match row.kind {
@@ -180,7 +182,7 @@ async fn simulate(printer: &Printer, simulate: Simulate) -> Done {
         ]
     });
     if !printer.json {
-        printer.title(&summary);
+        paint::title(&summary);
         printer.hint("no resource was read: a good one is left alone, and what the control itself finds delicate is asked");
     }
     Ok(Ended::Well)
@@ -249,7 +251,7 @@ fn row(policy: &Policy, read: &Read, places: &BTreeMap<AccountId, Place>, now: T
 /// What the guards say of a change of which nothing is known but its place.
 fn verdict(finding: &Finding, class: Class, terms: &Terms, tags: &Tags, now: Timestamp, made: &mut Counts) -> (Verdict, String, Source) {
     let by = terms.mode.by.clone();
-    let (mode, is_closed, terms) = (terms.mode.value, terms.closed.is_some(), [terms.clone()]);
+    let (how_far, is_closed, terms) = (terms.mode.value, terms.closed.is_some(), [terms.clone()]);
     let in_code = finding.controls.first().and_then(|control| find(control.as_str())).map(|entry| entry.spec.in_code).unwrap_or_default();
     let mut situation = Situation {
         terms: &terms,
@@ -281,7 +283,7 @@ fn verdict(finding: &Finding, class: Class, terms: &Terms, tags: &Tags, now: Tim
     };
     match stopped.outcome {
         Outcome::Planned { asks, .. } => (Verdict::Plan, asks.join("; "), by),
-        Outcome::Held { why } if mode == Mode::Off => (Verdict::Off, why, by),
+        Outcome::Held { why } if how_far == Mode::Off => (Verdict::Off, why, by),
         Outcome::Held { why } => (Verdict::Held, why, by),
         Outcome::Deferred { why, .. } if is_closed => (Verdict::Plan, why, by),
         Outcome::Deferred { why, .. } => (Verdict::Later, why, by),

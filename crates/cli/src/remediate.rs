@@ -16,7 +16,7 @@ use crate::{
     Done, Ended, Failure,
     args::{self, Exempt, Target},
     findings::{self, of_arguments},
-    paint::{Printer, style},
+    paint::{self, Printer, style},
     site::Site,
 };
 
@@ -37,7 +37,7 @@ struct Row {
 }
 
 /// Shows what would be done.
-pub(crate) async fn plan(printer: &Printer, site: &args::Site, target: Target) -> Done {
+pub(crate) async fn plan(printer: Printer, site: &args::Site, target: Target) -> Done {
     let site = Site::open(site, false).await?;
     let (jobs, left_out) = jobs(&site, target, Intent::Shown).await?;
     let rows = run_all(printer, &site, jobs).await;
@@ -45,7 +45,7 @@ pub(crate) async fn plan(printer: &Printer, site: &args::Site, target: Target) -
 }
 
 /// Sets right what is wrong, after asking what must be asked.
-pub(crate) async fn apply(printer: &Printer, args: &args::Site, target: Target, approve: bool) -> Done {
+pub(crate) async fn apply(printer: Printer, args: &args::Site, target: Target, approve: bool) -> Done {
     // Only findings of Security Hub itself can be answered.
     let site = Site::open(args, target.finding.is_some() || args.deployment).await?;
     let (jobs, left_out) = jobs(&site, target, Intent::Requested).await?;
@@ -67,16 +67,16 @@ pub(crate) async fn apply(printer: &Printer, args: &args::Site, target: Target, 
 }
 
 /// Puts back what a run changed.
-pub(crate) async fn undo(printer: &Printer, args: &args::Site, run: RunId) -> Done {
+pub(crate) async fn undo(printer: Printer, args: &args::Site, run: RunId) -> Done {
     answer(printer, args, run, Intent::Undo).await
 }
 
 /// Says yes to the question that a run put.
-pub(crate) async fn approve(printer: &Printer, args: &args::Site, run: RunId) -> Done {
+pub(crate) async fn approve(printer: Printer, args: &args::Site, run: RunId) -> Done {
     answer(printer, args, run, Intent::Approved).await
 }
 
-async fn answer(printer: &Printer, args: &args::Site, run: RunId, intent: Intent) -> Done {
+async fn answer(printer: Printer, args: &args::Site, run: RunId, intent: Intent) -> Done {
     // What was said on a finding is taken back there.
     let site = Site::open(args, true).await?;
     let record = record(&site, run).await?;
@@ -89,7 +89,7 @@ async fn answer(printer: &Printer, args: &args::Site, run: RunId, intent: Intent
 }
 
 /// Leaves a resource as it is for a time.
-pub(crate) async fn exempt(printer: &Printer, args: &args::Site, what: Exempt) -> Done {
+pub(crate) async fn exempt(printer: Printer, args: &args::Site, what: Exempt) -> Done {
     let site = Site::open(args, false).await?;
     let until = match (what.lift, what.until) {
         (true, _) => Some(site.now()),
@@ -111,7 +111,7 @@ fn end_of(day: jiff::civil::Date) -> Result<Timestamp, Failure> {
 }
 
 /// In a deployment the suite does it, which may enter what the operator may not; without one it is done here.
-async fn do_or_send(site: &Site, printer: &Printer, job: Job) -> Result<Row, Failure> {
+async fn do_or_send(site: &Site, printer: Printer, job: Job) -> Result<Row, Failure> {
     let Some(queue) = &site.jobs else { return Ok(run_one(site, &job).await) };
     let body = serde_json::to_string(&job).map_err(|error| Failure::new(error.to_string()))?;
     let sent = site.now();
@@ -181,7 +181,7 @@ fn job_of(site: &Site, intent: Intent, resource: Resource, controls: Vec<redress
     Job { intent, controls, resource, finding, request }
 }
 
-async fn run_all(printer: &Printer, site: &Site, jobs: Vec<Job>) -> Vec<Row> {
+async fn run_all(printer: Printer, site: &Site, jobs: Vec<Job>) -> Vec<Row> {
     let bar = printer.progress(jobs.len());
     let mut rows = Vec::new();
     for job in jobs {
@@ -247,7 +247,7 @@ fn row(job: &Job, run: Option<RunId>, outcome: Outcome) -> Row {
 }
 
 /// Asks on a terminal.
-fn is_approved(printer: &Printer, row: &Row) -> bool {
+fn is_approved(printer: Printer, row: &Row) -> bool {
     if printer.json || !std::io::stdin().is_terminal() {
         return false;
     }
@@ -259,15 +259,19 @@ fn is_approved(printer: &Printer, row: &Row) -> bool {
 }
 
 /// Prints what became of all, and says how the command ended.
-fn show(printer: &Printer, rows: &[Row]) -> Ended {
+fn show(printer: Printer, rows: &[Row]) -> Ended {
     if printer.json {
-        printer.value(&rows);
+        paint::value(&rows);
     } else {
-        rows.iter().for_each(|row| print_row(printer, row));
+        for row in rows {
+            print_row(printer, row);
+        }
         if rows.len() > 1 {
             let mut counts = std::collections::BTreeMap::new();
-            rows.iter().for_each(|row| *counts.entry(row.outcome.word()).or_insert(0) += 1);
-            printer.title(&counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", "));
+            for row in rows {
+                *counts.entry(row.outcome.word()).or_insert(0) += 1;
+            }
+            paint::title(&counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", "));
         }
     }
     let has = |wanted: fn(&Outcome) -> bool| rows.iter().any(|row| wanted(&row.outcome));
@@ -285,11 +289,11 @@ fn show(printer: &Printer, rows: &[Row]) -> Ended {
     }
 }
 
-fn print_row(printer: &Printer, row: &Row) {
+fn print_row(printer: Printer, row: &Row) {
     let Row { control, account, region, resource, run, outcome, .. } = row;
     let style = style(outcome);
     let title = find(control).map_or("", |entry| entry.spec.title);
-    printer.title(&format!("{control}  {title}"));
+    paint::title(&format!("{control}  {title}"));
     anstream::println!("  {resource}\n  account {account}, {region}");
     let changes = match outcome {
         Outcome::Planned { changes, .. }
@@ -311,7 +315,7 @@ fn print_row(printer: &Printer, row: &Row) {
     };
     let why = if why.is_empty() { why } else { format!(": {why}") };
     anstream::println!("  {style}{word}{style:#}{why}");
-    printer.changes(changes);
+    paint::changes(changes);
     match (outcome, run) {
         (Outcome::Remediated { .. }, Some(run)) => printer.hint(&format!("  take it back with: redress undo {run}")),
         (Outcome::NeedsApproval { .. }, Some(run)) => printer.hint(&format!("  say yes with: redress approve {run}")),

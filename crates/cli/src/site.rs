@@ -53,8 +53,8 @@ impl Site {
         let policy = policy(args, deployment.as_ref(), &sdk, &caller.account).await?;
         let hub: Box<dyn Hub> = if answers { Box::new(SecurityHub::new(&sdk)) } else { Box::new(NoHub) };
         let organizations = Organizations::new(&sdk);
-        let site = match deployment {
-            Some(of) => Self {
+        let site = if let Some(of) = deployment {
+            Self {
                 accounts,
                 ledger: Arc::new(DynamoLedger::new(&sdk, of.ledger_table)),
                 vault: Arc::new(S3Vault::new(&sdk, of.vault_bucket, caller.account.clone())),
@@ -68,24 +68,23 @@ impl Site {
                 jobs: Some(Queue::new(&sdk, of.jobs_queue_url)),
                 sdk,
                 caller,
-            },
-            None => {
-                let books = Arc::new(Books::open(state(args)?)?);
-                Self {
-                    accounts,
-                    ledger: books.clone(),
-                    vault: books,
-                    hub,
-                    post: Box::new(NoPost),
-                    bus: Box::new(NoBus),
-                    switch: Box::new(NoSwitch),
-                    organizations,
-                    policy,
-                    clock: SystemClock,
-                    jobs: None,
-                    sdk,
-                    caller,
-                }
+            }
+        } else {
+            let books = Arc::new(Books::open(state(args)?)?);
+            Self {
+                accounts,
+                ledger: books.clone(),
+                vault: books,
+                hub,
+                post: Box::new(NoPost),
+                bus: Box::new(NoBus),
+                switch: Box::new(NoSwitch),
+                organizations,
+                policy,
+                clock: SystemClock,
+                jobs: None,
+                sdk,
+                caller,
             }
         };
         Ok(site)
@@ -128,7 +127,6 @@ pub(crate) fn local(args: &args::Site) -> Result<Books, Failure> {
     Ok(Books::open(state(args)?)?)
 }
 
-#[expect(clippy::disallowed_methods, reason = "where a command of the shell keeps its state is said by the shell")]
 fn state(args: &args::Site) -> Result<PathBuf, Failure> {
     let of_home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     let of_system = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(of_home).map(|state| state.join("redress"));

@@ -43,7 +43,9 @@ pub fn letter(notices: &[Notice]) -> Option<(String, String)> {
         [one] => format!("Redress: {} in {}: {}", show(&one.controls), named(one), one.outcome),
         many => {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-            many.iter().for_each(|notice| *counts.entry(notice.outcome.as_str()).or_default() += 1);
+            for notice in many {
+                *counts.entry(notice.outcome.as_str()).or_default() += 1;
+            }
             let counts: Vec<_> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
             let accounts: std::collections::BTreeSet<_> = many.iter().map(|notice| &notice.account).collect();
             let of = if accounts.len() == 1 { named(first) } else { format!("{} accounts", accounts.len()) };
@@ -51,7 +53,9 @@ pub fn letter(notices: &[Notice]) -> Option<(String, String)> {
         }
     };
     let mut accounts: BTreeMap<&AccountId, Vec<&Notice>> = BTreeMap::new();
-    notices.iter().for_each(|notice| accounts.entry(&notice.account).or_default().push(notice));
+    for notice in notices {
+        accounts.entry(&notice.account).or_default().push(notice);
+    }
     let mut body = String::new();
     for notices in accounts.values() {
         if let Some(first) = notices.first() {

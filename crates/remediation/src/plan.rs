@@ -144,9 +144,9 @@ impl Plan {
     ///
     /// # Errors
     /// How the guards stopped it.
-    pub fn clear(self, situation: &guards::Situation<'_>) -> std::result::Result<Cleared, guards::Stopped> {
+    pub fn clear(self, situation: &guards::Situation<'_>) -> std::result::Result<Cleared, Box<guards::Stopped>> {
         match guards::stopped(situation) {
-            Some(stopped) => Err(stopped),
+            Some(stopped) => Err(Box::new(stopped)),
             None => Ok(Cleared(self)),
         }
     }

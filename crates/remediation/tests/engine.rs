@@ -26,11 +26,11 @@ async fn shown(dial: &DialOn<'_>) -> &'static str {
 
 /// How often people were told: at once, or with the next digest.
 fn told(bench: &Bench) -> usize {
-    bench.letters.lock().unwrap().len() + listed(bench, List::Notices).len()
+    lock(&bench.letters).len() + listed(bench, List::Notices).len()
 }
 
 fn listed(bench: &Bench, list: List) -> Vec<Listed> {
-    bench.listed.lock().unwrap().iter().filter(|item| item.list == list).cloned().collect()
+    lock(&bench.listed).iter().filter(|item| item.list == list).cloned().collect()
 }
 
 async fn wait(bench: &Bench, hours: u64) {
@@ -48,6 +48,10 @@ fn word(finished: Finished) -> &'static str {
         Finished::LeftAlone => "left-alone",
         Finished::GivenUp(_) => "given-up",
     }
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn set<T>(fault: &std::sync::Mutex<T>, value: T) {
@@ -711,7 +715,7 @@ async fn an_undo_and_an_approval_are_about_the_run_that_they_name() {
     let about = |run| Request { about: Some(run), ..Request::of("click", Some(bench.clock.now())) };
     assert_eq!(word(dial.run_for(about(first), Intent::Undo, Attempt::More).await), "held");
     assert_eq!(dial.level(), Some(10));
-    let second = *bench.records.lock().unwrap().iter().filter(|(_, record)| record.image.is_some()).last().unwrap().0;
+    let second = *bench.records.lock().unwrap().iter().rfind(|(_, record)| record.image.is_some()).unwrap().0;
     assert_eq!(word(dial.run_for(about(second), Intent::Undo, Attempt::More).await), "undone");
     let asks = bench.dial(3).in_mode(Mode::Approve);
     assert_eq!(automatic(&asks).await, "needs-approval");

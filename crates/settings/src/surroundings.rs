@@ -84,7 +84,10 @@ async fn tags(account: &Account, arn: &str) -> Result<Tags> {
     let client = account.client(gated!(aws_sdk_resourcegroupstagging));
     let answer = client.get_resources().resource_arn_list(arn).send().await.called(TAGS)?;
     let of = answer.resource_tag_mapping_list().iter().filter(|mapping| mapping.resource_arn() == Some(arn));
-    Ok(of.flat_map(|mapping| mapping.tags()).map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+    Ok(of
+        .flat_map(aws_sdk_resourcegroupstagging::types::ResourceTagMapping::tags)
+        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
+        .collect())
 }
 
 /// Gone, nobody can be protected.

@@ -123,10 +123,10 @@ impl Piece {
         let is_like = |view: &View| {
             view.entry.setting == one.entry.setting && view.entry.spec.class == one.entry.spec.class && view.terms.is_like(&one.terms)
         };
-        let is_alike = mine.views.iter().chain(&theirs.views).all(is_like);
+        let looks_alike = mine.views.iter().chain(&theirs.views).all(is_like);
         let is_decided = mine.undecided.is_none() && theirs.undecided.is_none();
         let is_wanted_alike = mine.intent == theirs.intent && (mine.intent == Intent::Automatic || mine.request == theirs.request);
-        is_alike && is_decided && is_wanted_alike && mine.intent != Intent::Undo
+        looks_alike && is_decided && is_wanted_alike && mine.intent != Intent::Undo
     }
 
     fn join(&mut self, other: Self) {

@@ -100,7 +100,7 @@ impl FindingSweeper {
     async fn is_open(&self, finding: Option<&FindingKey>, state: Workflow) -> Result<bool> {
         let Some(key) = finding else { return Ok(true) };
         if key.ocsf_account.is_some() {
-            let statuses: &[i64] = if state == Workflow::New { &[0, 1] } else { &[2] };
+            let statuses: &[f64] = if state == Workflow::New { &[0.0, 1.0] } else { &[2.0] };
             return self.hub.is_open_in_version_2(key, statuses).await;
         }
         let found = self.hub.find(&key.id).await?;

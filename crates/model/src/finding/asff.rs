@@ -144,6 +144,6 @@ fn control_of_clause(text: &str) -> Option<ControlId> {
 
 /// A field of the details of an IAM user, role or group.
 fn of_principal(details: &Value, fields: [&str; 3]) -> Option<String> {
-    let kinds = ["AwsIamUser", "AwsIamRole", "AwsIamGroup"].into_iter().zip(fields);
-    kinds.filter_map(|(kind, field)| details.get(kind)?.get(field)?.as_str()).next().map(str::to_owned)
+    let mut kinds = ["AwsIamUser", "AwsIamRole", "AwsIamGroup"].into_iter().zip(fields);
+    kinds.find_map(|(kind, field)| details.get(kind)?.get(field)?.as_str()).map(str::to_owned)
 }

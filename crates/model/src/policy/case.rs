@@ -35,8 +35,8 @@ pub struct Place {
 impl Place {
     /// The path of names: `/Workloads/Prod`; `/` at the root.
     pub fn path(&self) -> String {
-        let names: String = self.ous.iter().map(|ou| format!("/{}", ou.name)).collect();
-        if names.is_empty() { "/".into() } else { names }
+        let names: Vec<_> = self.ous.iter().map(|ou| ou.name.as_str()).collect();
+        format!("/{}", names.join("/"))
     }
 
     fn lies_in(&self, ou: &str) -> bool {

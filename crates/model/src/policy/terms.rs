@@ -98,6 +98,12 @@ pub struct Terms {
     pub needs_tags: bool,
 }
 
+fn set<T: Clone>(slot: &mut Decided<T>, value: Option<&T>, by: &dyn Fn() -> Source) {
+    if let Some(value) = value {
+        *slot = Decided { value: value.clone(), by: by() };
+    }
+}
+
 impl Terms {
     /// The terms of a mode without any policy.
     pub fn of(mode: Mode) -> Self {
@@ -120,11 +126,6 @@ impl Terms {
 
     pub(super) fn take(&mut self, rule: &Rule, line: u64, control: &ControlId) {
         let by = || Source::Line(line, rule.name.clone());
-        fn set<T: Clone>(slot: &mut Decided<T>, value: Option<&T>, by: &dyn Fn() -> Source) {
-            if let Some(value) = value {
-                *slot = Decided { value: value.clone(), by: by() };
-            }
-        }
         set(&mut self.mode, rule.mode.as_ref(), &by);
         set(&mut self.windows, rule.change_windows.as_ref(), &by);
         set(&mut self.blast_radius, rule.blast_radius.as_ref(), &by);

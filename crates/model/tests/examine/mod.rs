@@ -52,10 +52,10 @@ fn judge(raw: &Value, coming: Coming<'_>) -> usize {
     assert_eq!(said.and_then(Value::as_str), Some(resource.account.as_str()), "not the account that the finding names");
     assert!(AccountId::try_from(resource.account.as_str()).is_ok());
     if let Some(key) = &finding.key {
-        let product = Arn::parse(&key.product).unwrap_or_else(|error| panic!("a product that is none: {error}"));
+        let product = Arn::parse(&key.product);
         let trusted = ["product/aws/securityhub", "product/prowler/prowler", "productv2/aws/securityhub"];
         assert!(
-            product.service == "securityhub" && product.account.is_empty() && trusted.contains(&product.resource),
+            product.is_ok_and(|arn| arn.service == "securityhub" && arn.account.is_empty() && trusted.contains(&arn.resource)),
             "spoofed: {}",
             key.product
         );

@@ -220,11 +220,45 @@ impl Stop {
     /// The reason, but for what a plan is anyway.
     fn reason(&self) -> Option<String> {
         match self {
-            Self::Ask { why, .. } => Some(why.clone()),
-            Self::Hold(Outcome::Held { why } | Outcome::Deferred { why, .. }) => Some(why.clone()),
+            Self::Ask { why, .. } | Self::Hold(Outcome::Held { why } | Outcome::Deferred { why, .. }) => Some(why.clone()),
             Self::Hold(Outcome::Exempt { why, .. }) => Some(format!("exempt {why}")),
             Self::Hold(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn clean() -> Situation<'static> {
+    use std::sync::LazyLock;
+
+    static AUTO: LazyLock<[Terms; 1]> = LazyLock::new(|| [Terms::of(Mode::Auto)]);
+    static TAGS: Tags = Tags::new();
+    static RESOURCE: LazyLock<Resource> = LazyLock::new(|| Resource {
+        kind: "AwsS3Bucket".into(),
+        id: "arn:aws:s3:::logs".into(),
+        account: "111122223333".try_into().unwrap(),
+        region: "us-east-1".try_into().unwrap(),
+        partition: "aws".try_into().unwrap(),
+        name: None,
+        path: None,
+    });
+    Situation {
+        terms: &*AUTO,
+        intent: Intent::Automatic,
+        class: Class::Automatic,
+        resource: &RESOURCE,
+        tags: &TAGS,
+        changes: &[],
+        asks: &[],
+        in_code: InCode { cloudformation: "Good: true", terraform: "good = true" },
+        undo: Undo::Exact,
+        is_consent: false,
+        exempted: None,
+        undone: None,
+        switch: None,
+        contest: None,
+        blast: None,
+        now: "2026-11-21T12:00:00Z".parse().unwrap(),
     }
 }
 
@@ -286,40 +320,5 @@ mod tests {
         let terms = [Terms::of(Mode::Auto), Terms::of(Mode::Tell)];
         assert_eq!(mode(&terms, Intent::Automatic), Mode::Tell);
         assert_eq!(mode(terms.get(..1).unwrap(), Intent::Shown), Mode::Plan);
-    }
-}
-
-#[cfg(test)]
-pub(crate) fn clean() -> Situation<'static> {
-    use std::sync::LazyLock;
-
-    static AUTO: LazyLock<[Terms; 1]> = LazyLock::new(|| [Terms::of(Mode::Auto)]);
-    static TAGS: Tags = Tags::new();
-    static RESOURCE: LazyLock<Resource> = LazyLock::new(|| Resource {
-        kind: "AwsS3Bucket".into(),
-        id: "arn:aws:s3:::logs".into(),
-        account: "111122223333".try_into().unwrap(),
-        region: "us-east-1".try_into().unwrap(),
-        partition: "aws".try_into().unwrap(),
-        name: None,
-        path: None,
-    });
-    Situation {
-        terms: &*AUTO,
-        intent: Intent::Automatic,
-        class: Class::Automatic,
-        resource: &RESOURCE,
-        tags: &TAGS,
-        changes: &[],
-        asks: &[],
-        in_code: InCode { cloudformation: "Good: true", terraform: "good = true" },
-        undo: Undo::Exact,
-        is_consent: false,
-        exempted: None,
-        undone: None,
-        switch: None,
-        contest: None,
-        blast: None,
-        now: "2026-11-21T12:00:00Z".parse().unwrap(),
     }
 }

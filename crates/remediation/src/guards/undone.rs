@@ -19,7 +19,7 @@ mod tests {
     fn a_person_s_undo_holds_until_a_person_consents() {
         let undone = Some(Timestamp::UNIX_EPOCH);
         let word = |intent, undone, is_consent| {
-            stopped(&Situation { intent, undone, is_consent, ..clean() }).map(|stopped| stopped.outcome.word())
+            stopped(&Situation { intent, is_consent, undone, ..clean() }).map(|stopped| stopped.outcome.word())
         };
         assert_eq!(word(Intent::Automatic, undone, false), Some("held"));
         assert_eq!(word(Intent::Requested, undone, false), Some("needs-approval"));
