@@ -60,7 +60,7 @@ build:
 	$(CARGO) build $(BINARIES)
 
 build-release:
-	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper --package redress-cli
+	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper
 
 venvs: .venv/front/.stamp .venv/moto/.stamp
 

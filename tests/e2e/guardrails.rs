@@ -451,7 +451,9 @@ fn chat() -> (String, mpsc::Receiver<String>) {
 
 async fn digest() {
     let _turn = TURN.lock().await;
-    ALONE.write_policy(NOTHING_SAID).await;
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let ends = format!("{{controls: [KMS.4], reason: old keys, owner: keys, approved_by: ciso, until: {}}}", tomorrow.strftime("%Y-%m-%d"));
+    ALONE.write_policy(&format!("{NOTHING_SAID}exemptions:\n  - {ends}\n")).await;
     let (address, chat) = chat();
     let ssm = aws_sdk_ssm::Client::new(ALONE.admin());
     ssm.put_parameter().name("/redress/webhook").value(&address).r#type("SecureString".into()).overwrite(true).send().await.unwrap();
@@ -481,13 +483,18 @@ async fn digest() {
     ALONE.sweep();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let ours = |bodies: Vec<String>| bodies.into_iter().filter(|body| body.contains(place.account.as_str())).collect::<Vec<_>>();
-    assert!(ours(received(&mails).await).is_empty(), "the window of the digest is not over");
+    let early = received(&mails).await;
+    let ahead = |bodies: &[String]| bodies.iter().filter(|body| body.contains("exemptions end soon") && body.contains("old keys")).count();
+    assert_eq!(ahead(&early), 1, "an exemption is told before it ends: {early:?}");
+    assert!(ours(early).is_empty(), "the window of the digest is not over");
     // A minute after the first of them.
     tokio::time::sleep(Duration::from_secs(62)).await;
     ALONE.sweep();
     let mut letters = Vec::new();
     eventually("the digest comes", async || {
-        letters.extend(ours(received(&mails).await));
+        let bodies = received(&mails).await;
+        assert_eq!(ahead(&bodies), 0, "it is told once");
+        letters.extend(ours(bodies));
         (!letters.is_empty()).then_some(())
     })
     .await;

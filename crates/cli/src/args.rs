@@ -35,7 +35,7 @@ pub(crate) struct Site {
     /// Use the ledger, vault, policy and kill switch of the suite that is deployed in the caller's account and region
     #[arg(long, global = true, env = "REDRESS_DEPLOYMENT")]
     pub(crate) deployment: bool,
-    /// The directory for what was done, where there is no deployment [default: $`XDG_STATE_HOME/redress` or ~/.local/state/redress]
+    /// The directory for what was done, where there is no deployment [default: `$XDG_STATE_HOME/redress` or `~/.local/state/redress`]
     #[arg(long, global = true, value_name = "DIR", env = "REDRESS_STATE")]
     pub(crate) state: Option<PathBuf>,
     /// The role to assume in the resource's account; without it the caller's credentials must be of that account

@@ -32,16 +32,14 @@ pub(crate) async fn history(printer: Printer, site: &args::Site, which: History)
             && which.outcome.as_ref().is_none_or(|word| record.outcome.word() == word)
     };
     let records: Vec<_> = records.into_iter().filter(wanted).collect();
-    printer.rows(&records, &["when", "run", "control", "account", "region", "resource", "outcome", "by"], |record| {
+    printer.rows(&records, &["when", "run", "control", "account", "resource", "outcome"], |record| {
         vec![
             Cell::new(record.ended.strftime("%Y-%m-%d %H:%M")),
             Cell::new(record.run),
             Cell::new(show_controls(&record.controls)),
-            Cell::new(&record.resource.account),
-            Cell::new(&record.resource.region),
+            Cell::new(format!("{} {}", record.resource.account, record.resource.region)),
             Cell::new(&record.resource.id),
             word(&record.outcome),
-            Cell::new(record.by.as_deref().unwrap_or("")),
         ]
     });
     if records.is_empty() {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use redress_model::Outcome;
 use serde::Serialize;
@@ -23,6 +23,9 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
+/// Below so many columns a table is broken into letters.
+const NARROW: u16 = 60;
+
 impl Printer {
     /// A table, or the rows as JSON.
     pub(crate) fn rows<T: Serialize>(self, rows: &[T], header: &[&str], cells: impl Fn(&T) -> Vec<Cell>) {
@@ -31,9 +34,13 @@ impl Printer {
         }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
-        // Where nobody looks, lines are not broken.
-        if !std::io::stdout().is_terminal() {
+        // Where nobody looks, and where there is no room, lines are not broken.
+        if !std::io::stdout().is_terminal() || table.width().is_none_or(|width| width < NARROW) {
             table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        }
+        // A run id is there to be copied.
+        if let Some(column) = header.iter().position(|name| *name == "run").and_then(|index| table.column_mut(index)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
         for row in rows {
             table.add_row(cells(row));

@@ -183,6 +183,9 @@ async fn simulate(printer: Printer, simulate: Simulate) -> Done {
     });
     if !printer.json {
         paint::title(&summary);
+        if simulate.days.is_none() && policy.asks_for_places() {
+            printer.hint("the document asks where accounts are in the organization: only --days asks AWS Organizations, else nothing but plans is left");
+        }
         printer.hint("no resource was read: a good one is left alone, and what the control itself finds delicate is asked");
     }
     Ok(Ended::Well)

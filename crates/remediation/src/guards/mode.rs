@@ -13,7 +13,8 @@ pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
         (Mode::Off, _) => Some(Stop::held("the control is switched off")),
         (Mode::Plan, Class::Automatic | Class::Guarded) => {
             let closed = situation.terms.iter().find_map(|terms| terms.closed.clone());
-            let why = closed.map(|why| format!("{why}; only plans are made. Planned: {}", changes.join("; ")));
+            let planned = if changes.is_empty() { String::new() } else { format!(". Planned: {}", changes.join("; ")) };
+            let why = closed.map(|why| format!("{why}; only plans are made{planned}"));
             Some(Stop::Hold(match (why, situation.intent) {
                 (None, _) | (Some(_), Intent::Shown) => Outcome::Planned { changes, asks: Vec::new() },
                 // Once the policy is mended it is worked on.
