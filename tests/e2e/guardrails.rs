@@ -159,7 +159,8 @@ async fn exempt_rule() {
 }
 
 async fn blast_radius() {
-    let (place, _, first) = bad("S3.8", "mode: auto, blast_radius: {changes: 1}").await;
+    let (place, _, first) = bad("S3.8", "mode: auto, blast_radius: {changes: 5, percent: 50}").await;
+    // Of two buckets one is half.
     let second_staged = case("S3.8").stage(&place).await;
     let before = second_staged.observe(&place).await;
     let second = finding("S3.8", &second_staged);

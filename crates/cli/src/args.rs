@@ -35,8 +35,14 @@ pub(crate) struct Site {
     /// Use the ledger, vault, policy and kill switch of the suite that is deployed in the caller's account and region
     #[arg(long, global = true, env = "REDRESS_DEPLOYMENT")]
     pub(crate) deployment: bool,
-    /// The directory for what was done, where there is no deployment [default: `$XDG_STATE_HOME/redress` or `~/.local/state/redress`]
-    #[arg(long, global = true, value_name = "DIR", env = "REDRESS_STATE")]
+    // Not a comment: the linter wants marks in comments that the help must not have.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "REDRESS_STATE",
+        help = "The directory for what was done, where there is no deployment [default: $XDG_STATE_HOME/redress, or ~/.local/state/redress]"
+    )]
     pub(crate) state: Option<PathBuf>,
     /// The role to assume in the resource's account; without it the caller's credentials must be of that account
     #[arg(long, global = true, value_name = "NAME", env = "REDRESS_ROLE")]

@@ -80,7 +80,10 @@ async fn main() -> ExitCode {
         Command::Policy(command) => policy::run(printer, command).await,
         Command::Doctor(what) => Box::pin(doctor::doctor(printer, &site, what)).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Redress::command(), "redress", &mut std::io::stdout());
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Redress::command(), "redress", &mut text);
+            // Who reads no further than needed has what was asked for.
+            let _ = std::io::Write::write_all(&mut std::io::stdout(), &text);
             Ok(Ended::Well)
         }
         Command::Man { directory } => man(&directory),

@@ -34,6 +34,9 @@ struct Row {
     outcome: Outcome,
     /// The sentence.
     said: String,
+    /// Whether the run is on record in the deployed suite.
+    #[serde(skip)]
+    is_deployed: bool,
 }
 
 /// Shows what would be done.
@@ -122,7 +125,7 @@ async fn do_or_send(site: &Site, printer: Printer, job: Job) -> Result<Row, Fail
         let records = site.ledger.recent(sent - SignedDuration::from_secs(5), site.now()).await?;
         let is_answer = |record: &&Record| record.event == job.request.event;
         if let Some(record) = records.iter().find(is_answer) {
-            return Ok(row(&job, Some(record.run), record.outcome.clone()));
+            return Ok(row(site, &job, Some(record.run), record.outcome.clone()));
         }
     }
     Err(Failure::new(
@@ -231,10 +234,10 @@ async fn run_one(site: &Site, job: &Job) -> Row {
     };
     let recent = site.ledger.recent(started, site.now()).await.unwrap_or_default();
     let run = recent.iter().find(|record| record.event == job.request.event).map(|record| record.run);
-    row(job, run, outcome)
+    row(site, job, run, outcome)
 }
 
-fn row(job: &Job, run: Option<RunId>, outcome: Outcome) -> Row {
+fn row(site: &Site, job: &Job, run: Option<RunId>, outcome: Outcome) -> Row {
     Row {
         control: job.controls.iter().map(ToString::to_string).collect::<Vec<_>>().join("+"),
         account: job.resource.account.to_string(),
@@ -243,6 +246,7 @@ fn row(job: &Job, run: Option<RunId>, outcome: Outcome) -> Row {
         run: run.map(|run| run.to_string()),
         said: outcome.sentence(),
         outcome,
+        is_deployed: site.jobs.is_some(),
     }
 }
 
@@ -316,9 +320,10 @@ fn print_row(printer: Printer, row: &Row) {
     let why = if why.is_empty() { why } else { format!(": {why}") };
     anstream::println!("  {style}{word}{style:#}{why}");
     paint::changes(changes);
+    let where_it_is = if row.is_deployed { " --deployment" } else { "" };
     match (outcome, run) {
-        (Outcome::Remediated { .. }, Some(run)) => printer.hint(&format!("  take it back with: redress undo {run}")),
-        (Outcome::NeedsApproval { .. }, Some(run)) => printer.hint(&format!("  say yes with: redress approve {run}")),
+        (Outcome::Remediated { .. }, Some(run)) => printer.hint(&format!("  take it back with: redress undo {run}{where_it_is}")),
+        (Outcome::NeedsApproval { .. }, Some(run)) => printer.hint(&format!("  say yes with: redress approve {run}{where_it_is}")),
         _ => {}
     }
     anstream::println!();

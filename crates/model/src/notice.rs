@@ -79,9 +79,9 @@ fn paragraph(notice: &Notice) -> String {
     if let Some(link) = notice.finding.as_ref().and_then(link) {
         let _ = writeln!(text, "  finding   {link}");
     }
-    let _ = writeln!(text, "  show      redress show {run}");
+    let _ = writeln!(text, "  show      redress show {run} --deployment");
     if notice.can_undo {
-        let _ = writeln!(text, "  undo      redress undo {run}");
+        let _ = writeln!(text, "  undo      redress undo {run} --deployment");
     }
     text
 }

@@ -188,7 +188,7 @@ impl Outcome {
             Self::Exempt { why, changes, .. } => format!("exempt in part {why}; changed and verified: {}", changes.join("; ")),
             Self::NeedsApproval { why, changes, until } => {
                 let until = until.map_or_else(String::new, |until| format!(" until {}", minute(until)));
-                format!("needs approval{until} ({why}); select the finding and choose Redress approve to change: {}", changes.join("; "))
+                format!("needs approval{until} ({why}); approve it (custom action, or redress approve) to change: {}", changes.join("; "))
             }
             Self::NeedsPerson { steps } => format!("needs a person: {steps}"),
             Self::InProgress { why } => format!("in progress: {why}"),

@@ -58,7 +58,7 @@ const TEMPLATE: &str = r#"//! # Risk
 //! Exact, in part, or not at all, and why.
 
 use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
-use redress_remediation::{Control, Entry, FactsOf, Located, Spec, ValueOf, Want};
+use redress_remediation::{Control, Entry, FactsOf, InCode, Located, Spec, ValueOf, Want};
 
 /// {id}
 pub struct {Type};
@@ -75,6 +75,9 @@ impl Control for {Type} {
         scope: Scope::Regional,
         resources: &["AwsS3Bucket"],
         labels: &[Label { standard: Standard::Cis30, clause: "0.0" }],
+        prowler: &[],
+        config_rules: &[],
+        in_code: InCode { cloudformation: "", terraform: "" },
     };
     type Setting = redress_settings::s3::BucketPolicy;
     type Params = ();

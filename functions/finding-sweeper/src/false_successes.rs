@@ -40,5 +40,5 @@ impl FindingSweeper {
 
 fn line(finding: &StillFailing) -> String {
     let control = finding.control.as_ref().map_or("?", ControlId::as_str);
-    format!("{control} in {}: {}\n  redress show {}\n", finding.account, finding.resource, finding.run)
+    format!("{control} in {}: {}\n  redress show {} --deployment\n", finding.account, finding.resource, finding.run)
 }

@@ -6,7 +6,8 @@
 //!
 //! # Impact
 //! Software that asks without a token no longer gets an answer. The metric `MetadataNoToken` of the last fourteen days is read first: where
-//! anybody still asked without one (more often than the parameter `tolerated_requests`), or nothing is known (the instance is new, or was stopped), the change needs approval.
+//! anybody still asked without one (more often than the parameter `tolerated_requests`), or nothing is known (the instance is new, or was
+//! stopped), the change needs approval.
 //!
 //! # Undo
 //! Exact: tokens become optional again.

@@ -360,6 +360,9 @@ pub(super) fn checked(text: &str, check: CheckParams<'_>) -> Result<Document, Ve
             wrong("the rule says nothing: give it a mode, params or another key beside `for`".into());
         }
         rule.scope.problems(&mut wrong);
+        if rule.change_windows.iter().flatten().any(|window| window.days.is_empty()) {
+            wrong("`days` of a change window is empty: it would never open; to change nothing write `mode: plan`".into());
+        }
         let limits = [
             (rule.approval_days.map(u32::from), 1, 90, "approval_days"),
             (rule.blast_radius.and_then(|radius| radius.percent).map(u32::from), 1, 100, "blast_radius.percent"),

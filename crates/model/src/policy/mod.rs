@@ -125,8 +125,8 @@ impl Policy {
                 Holds::Unknown(what) => terms.close(format!("line {line} of the policy asks for {what}, which is not known")),
             }
         }
-        if terms.closed.is_some() {
-            terms.mode.value = terms.mode.value.min(Mode::Plan);
+        if terms.closed.is_some() && terms.mode.value > Mode::Plan {
+            terms.mode = Decided { value: Mode::Plan, by: Source::Closed };
         }
         terms
     }

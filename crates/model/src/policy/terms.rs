@@ -19,8 +19,8 @@ pub enum Source {
     Modes,
     /// A line of the policy, and the name of its rule.
     Line(u64, Option<String>),
-    /// A person, on this resource.
-    Person,
+    /// The policy, which fails closed.
+    Closed,
 }
 
 impl fmt::Display for Source {
@@ -30,7 +30,7 @@ impl fmt::Display for Source {
             Self::Modes => f.write_str("Modes of the deployment"),
             Self::Line(line, None) => write!(f, "policy line {line}"),
             Self::Line(line, Some(name)) => write!(f, "policy line {line} ({name})"),
-            Self::Person => f.write_str("a person, on this resource"),
+            Self::Closed => f.write_str("the policy fails closed"),
         }
     }
 }

@@ -251,6 +251,10 @@ fn a_mistake_is_named_with_its_line_and_what_was_probably_meant() {
             "version: 1\nrules:\n  - change_windows: [{days: [mon], from: '09:00', to: '10:00', zone: Berlin}]",
             vec!["line 3", "Europe/Berlin"],
         ),
+        (
+            "version: 1\nrules:\n  - change_windows: [{days: [], from: '09:00', to: '10:00', zone: UTC}]",
+            vec!["line 3", "`days`", "never open"],
+        ),
         ("version: 1\nrules:\n  - for: {tags: {env: []}}\n    mode: off", vec!["line 3", "empty list"]),
         ("version: 1\nrules:\n  - mode: off\n    mode: auto", vec!["line 4", "duplicate"]),
     ] {

@@ -191,7 +191,9 @@ pub fn stopped(situation: &Situation<'_>) -> Option<Stopped> {
         (Intent::Approved, _) if situation.is_consent => return None,
         // Putting back what a person changed is a person's business, and was asked for.
         (Intent::Undo, _) => return None,
-        (Intent::Automatic, ByItself::Held) => Outcome::Held { why: format!("{why}; to change it all the same choose Redress approve") },
+        (Intent::Automatic, ByItself::Held) => {
+            Outcome::Held { why: format!("{why}; to change it all the same approve it (custom action, or redress approve)") }
+        }
         (Intent::Automatic, ByItself::PutOff(until)) => Outcome::Deferred { why, until },
         (Intent::Automatic | Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted, _) => {
             Outcome::NeedsApproval { why, changes, until: situation.question_ends() }

@@ -70,7 +70,7 @@ fn parameters(entry: &Entry) -> io::Result<String> {
 fn in_code(entry: &Entry) -> String {
     let InCode { cloudformation, terraform } = entry.spec.in_code;
     let parts = [("CloudFormation", cloudformation), ("Terraform", terraform)];
-    let parts: Vec<_> = parts.iter().filter(|(_, text)| !text.is_empty()).map(|(tool, text)| format!("{tool}: `{text}`")).collect();
+    let parts: Vec<_> = parts.iter().filter(|(_, text)| !text.is_empty()).map(|(tool, text)| format!("{tool}: {text}")).collect();
     if parts.is_empty() { String::new() } else { format!("**In code.**\n{}\n\n", parts.join("; ")) }
 }
 
