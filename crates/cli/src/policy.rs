@@ -10,10 +10,7 @@ use redress_model::{
     AccountId, Class, Finding, Intent, Mode, Modes, Outcome, Policy, Rejection,
     policy::{Case, Decided, Ou, Place, Source, Tags, Terms},
 };
-use redress_remediation::{
-    Undo,
-    guards::{self, Blast, Situation},
-};
+use redress_remediation::guards::{self, Blast, Situation};
 use serde::Serialize;
 
 use crate::{
@@ -256,24 +253,7 @@ fn verdict(finding: &Finding, class: Class, terms: &Terms, tags: &Tags, now: Tim
     let by = terms.mode.by.clone();
     let (how_far, is_closed, terms) = (terms.mode.value, terms.closed.is_some(), [terms.clone()]);
     let in_code = finding.controls.first().and_then(|control| find(control.as_str())).map(|entry| entry.spec.in_code).unwrap_or_default();
-    let mut situation = Situation {
-        terms: &terms,
-        intent: Intent::Automatic,
-        class,
-        resource: &finding.resource,
-        tags,
-        changes: &[],
-        asks: &[],
-        in_code,
-        undo: Undo::Exact,
-        is_consent: false,
-        exempted: None,
-        undone: None,
-        switch: None,
-        contest: None,
-        blast: None,
-        now,
-    };
+    let mut situation = Situation { in_code, ..Situation::of(&terms, Intent::Automatic, class, &finding.resource, tags, now) };
     if guards::stopped(&situation).is_none() {
         let count = made.entry(format!("{} {}", finding.resource.account, finding.resource.kind)).or_default();
         *count += 1;

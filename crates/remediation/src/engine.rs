@@ -1,27 +1,30 @@
 //! The engine: takes work, and always ends in an honest outcome.
 
-use std::sync::Arc;
+mod memory;
+mod report;
+mod work;
 
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{
-    Account, Accounts, Annotation, Asked, Begun, Bus, Clock, Error, Hub, Kind, Last, Ledger, List, Listed, Memory, Places, Post, Result,
-    Switch, Vault, Visit,
-};
+use redress_aws::{Account, Accounts, Begun, Bus, Clock, Error, Hub, Kind, Ledger, Memory, Places, Post, Result, Switch, Vault, Visit};
 use redress_model::{
-    Class, ControlId, Digest, ImageName, Intent, Job, Mode, Outcome, Policy, Record, Request, Resource, RunId, Severity,
+    ControlId, ImageName, Intent, Job, Mode, Outcome, Record, Resource, RunId,
     job::FindingKey,
-    notice::{Notice, letter},
-    outcome::note,
-    policy::{Case, Exempted, Place, Tags, Terms},
+    policy::{Exempted, Tags, Terms},
 };
 use serde_json::{Value as Json, json};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
+use self::{
+    memory::is_consent,
+    work::{class, ids},
+};
 use crate::{
-    Entry, Image, Reading, Surroundings, Want,
+    Image, Reading, Surroundings, Want,
     guards::{self, Blast, Contest, Question, Situation},
     plan::{Applying, Plan, Proof, Verified},
 };
+
+pub use work::{Undecided, View, Work};
 
 /// Everything outside that the engine needs.
 #[derive(Clone, Copy)]
@@ -46,103 +49,6 @@ pub struct Rim<'a> {
     pub surroundings: &'a dyn Surroundings,
     /// Tells the time.
     pub clock: &'a dyn Clock,
-}
-
-/// A control, as it looks at a resource.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// The control.
-    pub entry: &'static Entry,
-    /// What the policy says of it here.
-    pub terms: Terms,
-    /// Its parameters, exempt rules among them; null for the defaults.
-    pub params: Json,
-}
-
-impl View {
-    /// A control under these terms.
-    pub fn new(entry: &'static Entry, terms: Terms) -> Self {
-        Self { entry, params: terms.params_with_exemptions(), terms }
-    }
-}
-
-/// What it takes to decide once more, when the tags are known.
-#[derive(Debug, Clone)]
-pub struct Undecided {
-    /// The policy.
-    pub policy: Arc<Policy>,
-    /// Where the account is.
-    pub place: Option<Place>,
-}
-
-/// Work on one setting of one resource, for one or more controls and findings.
-#[derive(Debug, Clone)]
-pub struct Work {
-    /// The controls; all of the same setting, never empty.
-    pub views: Vec<View>,
-    /// The resource.
-    pub resource: Resource,
-    /// What may not be worked on twice at once.
-    pub lane: Digest,
-    /// Who wants what.
-    pub intent: Intent,
-    /// The event that asked for it.
-    pub request: Request,
-    /// The jobs to be answered.
-    pub jobs: Vec<Job>,
-    /// What the terms still depend on: tags.
-    pub undecided: Option<Undecided>,
-}
-
-impl Work {
-    fn findings(&self) -> Vec<FindingKey> {
-        let mut findings: Vec<FindingKey> = Vec::new();
-        for finding in self.jobs.iter().filter_map(|job| job.finding.as_ref()) {
-            if !findings.contains(finding) {
-                findings.push(finding.clone());
-            }
-        }
-        findings
-    }
-
-    fn terms(&self) -> Vec<Terms> {
-        self.views.iter().map(|view| view.terms.clone()).collect()
-    }
-
-    /// How far the controls may go, as far as it is known without tags.
-    pub fn mode(&self) -> Mode {
-        guards::mode(&self.terms(), self.intent)
-    }
-
-    /// Whether a change may come of it: only then is there permission to write.
-    fn may_write(&self) -> bool {
-        let consents = matches!(self.intent, Intent::Approved | Intent::Undo);
-        class(&self.views) != Class::Tell
-            && match self.mode() {
-                Mode::Auto => self.intent != Intent::Shown,
-                Mode::Approve => consents,
-                Mode::Off | Mode::Tell | Mode::Plan => false,
-            }
-    }
-
-    /// Decides once more, now that the tags are known.
-    fn with_tags(&self, tags: &Tags, now: Timestamp) -> Result<Self> {
-        let Some(Undecided { policy, place }) = &self.undecided else { return Ok(self.clone()) };
-        let view = |view: &View| {
-            let control = view.entry.id()?;
-            let case =
-                Case { control: &control, class: view.entry.spec.class, resource: &self.resource, place: place.as_ref(), tags: Some(tags) };
-            Ok(View::new(view.entry, policy.decide(&case, now)))
-        };
-        Ok(Self { views: self.views.iter().map(view).collect::<Result<_>>()?, undecided: None, ..self.clone() })
-    }
-
-    /// The work for some of the controls only, and for the jobs that are about any of them.
-    fn only(&self, keep: impl Fn(&ControlId) -> bool) -> Self {
-        let is_kept = |view: &&View| view.entry.id().is_ok_and(|id| keep(&id));
-        let jobs = self.jobs.iter().filter(|job| job.controls.iter().any(&keep)).cloned().collect();
-        Self { views: self.views.iter().filter(is_kept).cloned().collect(), jobs, ..self.clone() }
-    }
 }
 
 /// Whether there will be another try.
@@ -411,24 +317,9 @@ impl<'a> Engine<'a> {
     }
 
     fn situation<'s>(&self, work: &'s Work, terms: &'s [Terms], tags: &'s Tags, exempted: Option<&'s Exempted>) -> Situation<'s> {
-        Situation {
-            terms,
-            intent: work.intent,
-            class: class(&work.views),
-            resource: &work.resource,
-            tags,
-            changes: &[],
-            asks: &[],
-            in_code: work.views.first().map(|view| view.entry.spec.in_code).unwrap_or_default(),
-            undo: crate::Undo::Exact,
-            is_consent: false,
-            exempted,
-            undone: None,
-            switch: None,
-            contest: None,
-            blast: None,
-            now: self.rim.clock.now(),
-        }
+        let in_code = work.views.first().map(|view| view.entry.spec.in_code).unwrap_or_default();
+        let of = Situation::of(terms, work.intent, class(&work.views), &work.resource, tags, self.rim.clock.now());
+        Situation { in_code, exempted, ..of }
     }
 
     /// Compliant. Where a run before was cut off after its change, the change goes on record now, so that it can be undone.
@@ -581,173 +472,6 @@ impl<'a> Engine<'a> {
         let population = if asks_for_share { self.rim.surroundings.population(at.account, at.resource).await? } else { None };
         Ok(Blast { changes, population })
     }
-
-    /// Records first, then tells: what is told is on record. A question is told first: only what people could read counts as asked.
-    async fn report(&self, work: &Work, run: &Run, calls: Vec<String>, found: Found, aside: &Aside) -> Result<()> {
-        let mut controls = ids(&work.views)?;
-        let mut findings = work.findings();
-        if let (Outcome::Undone { .. }, Some(taken_back)) = (&found.outcome, &found.taken_back) {
-            let is_new = |id: &&ControlId| !work.views.iter().any(|view| view.entry.spec.id == id.as_str());
-            controls.extend(taken_back.controls.iter().filter(is_new).cloned());
-            let more: Vec<_> = taken_back.findings.iter().filter(|finding| !findings.contains(finding)).cloned().collect();
-            findings.extend(more);
-        }
-        let said = said(&found.outcome, &found.before);
-        // The same change, made once more, is news; the same words are not.
-        let is_change = found.image.is_some() || matches!(found.outcome, Outcome::Undone { .. });
-        let is_shown = work.intent == Intent::Shown;
-        let is_news = !is_shown && (is_change || !controls.iter().all(|id| run.memory.get(id).is_some_and(|last| last.said == said)));
-        let answered =
-            |finding: &FindingKey| controls.iter().any(|id| run.memory.get(id).is_some_and(|last| last.answered.contains(&finding.id)));
-        // Our own note makes an event: what leaves a finding NEW must not be said twice, or it would be said for ever. Who asked is answered,
-        // and so is a finding that was never answered before.
-        let is_to_be_said = is_news || is_shown || found.outcome.workflow().is_some() || !findings.iter().all(answered);
-        let question = found.question.clone().filter(|_| is_to_be_said && !is_shown);
-        if question.is_some() {
-            self.annotate(&findings, run.id, &found.outcome).await?;
-        }
-        let ended = self.rim.clock.now();
-        let asked = question.as_ref().map(|question| Asked {
-            question: sum(question, &found.before),
-            guards: question.guards.iter().map(|guard| (*guard).to_owned()).collect(),
-            event: work.request.event.clone(),
-            at: ended,
-            until: question.until,
-            run: run.id,
-        });
-        // Who only looks changes nothing, not even what we remember.
-        let remembered = if is_shown { Memory::new() } else { remember(&controls, run, &found, &said, asked, work, ended) };
-        let outcome = found.outcome.clone();
-        let record = Record {
-            run: run.id,
-            clauses: work.views.iter().flat_map(|view| view.entry.spec.labels).map(ToString::to_string).collect(),
-            controls,
-            intent: work.intent,
-            mode: work.mode(),
-            decided_by: work.views.iter().min_by_key(|view| view.terms.mode.value).map(|view| view.terms.mode.by.clone()),
-            by: work.request.by.clone(),
-            event: work.request.event.clone(),
-            resource: work.resource.clone(),
-            findings,
-            outcome: found.outcome,
-            image: found.image,
-            left: found.left,
-            calls,
-            started: run.started,
-            ended,
-        };
-        let notice = if is_news && is_told(&outcome) { Some(self.notice(work, &record).await) } else { None };
-        // What is told at once is listed too, until it was told.
-        let listed_notice = notice.as_ref().map(|notice| Listed {
-            list: List::Notices,
-            at: ended,
-            key: format!("{}#{}", notice.account, run.id),
-            body: json!(notice).to_string(),
-        });
-        let mut listed = due(&work.jobs, &outcome, work, run.id);
-        for (job, outcome) in &aside.exempt {
-            listed.extend(due(std::slice::from_ref(job), outcome, work, run.id));
-        }
-        listed.extend(listed_notice.clone());
-        self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;
-        let answered = if is_to_be_said && question.is_none() { self.answer(&record, aside).await } else { Ok(()) };
-        let at_once = notice.filter(|notice| is_urgent(&outcome, notice.severity));
-        if let (Some((subject, body)), Some(item)) = (at_once.and_then(|notice| letter(&[notice])), listed_notice) {
-            match self.rim.post.tell(&subject, &body).await {
-                // Left on its list it would be told again with the next digest: that is better than never.
-                Ok(()) => _ = self.rim.ledger.strike(&item).await.map_err(|error| warn!(run = %run.id, %error, "it will be told again")),
-                Err(error) => error!(run = %run.id, %error, "people are told with the next digest"),
-            }
-        }
-        if is_news && let Err(error) = self.rim.bus.announce(&record).await {
-            error!(run = %run.id, %error, "the outcome was not announced");
-        }
-        let Resource { account, region, id, .. } = &record.resource;
-        let controls = show(&record.controls);
-        let took = (ended - run.started).total(jiff::Unit::Millisecond).unwrap_or_default();
-        info!(run = %run.id, %account, %region, resource = id, controls, mode = %record.mode, outcome = outcome.word(), ms = took, why = outcome.sentence(), "done");
-        answered
-    }
-
-    /// Says on the findings what became of them: of the run's, and of those that were put aside.
-    async fn answer(&self, record: &Record, aside: &Aside) -> Result<()> {
-        let Record { run, findings, outcome, .. } = record;
-        let resolves = outcome.workflow() == Some(redress_model::Workflow::Resolved);
-        let is_partly = |finding: &&FindingKey| resolves && aside.partly.iter().any(|(partly, _)| partly == *finding);
-        let (partly, whole): (Vec<_>, Vec<_>) = findings.iter().partition(is_partly);
-        let whole: Vec<_> = whole.into_iter().cloned().collect();
-        let mut result = if whole.is_empty() { Ok(()) } else { self.annotate(&whole, *run, outcome).await };
-        let of_aside = aside.partly.iter().filter(|(finding, _)| partly.contains(&finding)).map(|(finding, outcome)| (finding, outcome));
-        let of_exempt = aside.exempt.iter().filter_map(|(job, outcome)| Some((job.finding.as_ref()?, outcome)));
-        for (finding, outcome) in of_aside.chain(of_exempt) {
-            result = result.and(self.annotate(std::slice::from_ref(finding), *run, outcome).await);
-        }
-        result
-    }
-
-    /// What people are told of a run.
-    async fn notice(&self, work: &Work, record: &Record) -> Notice {
-        let Record { run, resource, outcome, .. } = record;
-        let of_place = work.undecided.as_ref().and_then(|undecided| undecided.place.as_ref()).map(|place| place.name.clone());
-        let account_name = match of_place {
-            Some(name) => Some(name),
-            // Without its name the number has to do.
-            None => self.rim.places.name(&resource.account, record.ended).await.ok(),
-        };
-        Notice {
-            run: *run,
-            at: record.ended,
-            account: resource.account.clone(),
-            account_name: account_name.filter(|name| !name.is_empty()),
-            region: resource.region.clone(),
-            resource: resource.id.clone(),
-            controls: record.controls.clone(),
-            severity: work.views.iter().map(|view| view.entry.spec.severity).max().unwrap_or(Severity::Medium),
-            outcome: outcome.word().into(),
-            sentence: outcome.sentence(),
-            finding: record.findings.first().cloned(),
-            can_undo: record.left.is_some() && record.image.is_some(),
-        }
-    }
-
-    async fn annotate(&self, findings: &[FindingKey], run: RunId, outcome: &Outcome) -> Result<()> {
-        let fields = vec![("redress-run".into(), run.to_string()), ("redress-outcome".into(), outcome.word().into())];
-        let annotation = Annotation { workflow: outcome.workflow(), note: note(outcome, run), fields };
-        self.rim.hub.annotate(findings, &annotation).await
-    }
-}
-
-/// Whether people hear of it: what wants them, and what was changed.
-fn is_told(outcome: &Outcome) -> bool {
-    outcome.wants_a_person() || matches!(outcome, Outcome::Remediated { .. } | Outcome::Exempt { .. })
-}
-
-/// Whether they hear of it at once, and not with the next digest.
-fn is_urgent(outcome: &Outcome, severity: Severity) -> bool {
-    outcome.wants_a_person() && (severity == Severity::Critical || matches!(outcome, Outcome::PutBack { .. } | Outcome::Failed { .. }))
-}
-
-/// What time will bring of jobs that ended so. Two jobs about the same are one.
-fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId) -> Vec<Listed> {
-    let (list, at) = match outcome {
-        Outcome::Deferred { until, .. } => (List::Later, *until),
-        Outcome::Exempt { until, .. } => (List::Exemptions, *until),
-        _ => return Vec::new(),
-    };
-    let mut listed: Vec<Listed> = Vec::new();
-    for job in jobs {
-        let finding = job.finding.as_ref().map_or("", |finding| finding.id.as_str());
-        let key = Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes()).to_string();
-        let again = Job { intent: Intent::Automatic, request: Request::of(format!("later-{run}"), None), ..job.clone() };
-        let body = match list {
-            List::Later => json!(again),
-            List::Exemptions | List::Notices => json!({ "job": again, "run": run, "why": outcome.sentence() }),
-        };
-        if listed.iter().all(|item| item.key != key) {
-            listed.push(Listed { list, at, key, body: body.to_string() });
-        }
-    }
-    listed
 }
 
 /// A person's wish to leave it as it is: until when and why, on record for all controls of the work.
@@ -796,46 +520,6 @@ fn wanted(work: &Work, mut reading: Reading) -> Result<Wanted> {
     Ok(Wanted::Value(reading.value, asks))
 }
 
-fn ids(views: &[View]) -> Result<Vec<ControlId>> {
-    views.iter().map(|view| view.entry.id()).collect()
-}
-
-fn show(controls: &[ControlId]) -> String {
-    controls.iter().map(ControlId::as_str).collect::<Vec<_>>().join("+")
-}
-
-/// The strictest class of all.
-fn class(views: &[View]) -> Class {
-    let has = |class| views.iter().any(|view| view.entry.spec.class == class);
-    [Class::Tell, Class::Guarded].into_iter().find(|class| has(*class)).unwrap_or(Class::Automatic)
-}
-
-/// The sum of the gist of what is said and of what it is said about.
-fn said(outcome: &Outcome, before: &Json) -> Digest {
-    Digest::of(format!("{}\n{before}", outcome.gist()).as_bytes())
-}
-
-/// The sum of the changes of a question and of the value that it is about.
-fn sum(question: &Question, before: &Json) -> Digest {
-    Digest::of(format!("{}\n{before}", question.changes.join("; ")).as_bytes())
-}
-
-/// Whether the work is a person's yes to the question that stands in the way now.
-fn is_consent(work: &Work, run: &Run, situation: &Situation<'_>, before: &Json) -> bool {
-    let Some(question) = guards::question(situation).filter(|_| work.intent == Intent::Approved) else { return false };
-    let asked = |view: &View| run.memory.get(&view.entry.id().ok()?)?.asked.clone();
-    work.views.iter().filter_map(asked).any(|asked| answers(&work.request, &asked, &question, before, situation.now))
-}
-
-/// Whether a request is an answer to a question: it is about the same, every guard that asks now had asked then, it was made after the
-/// question could be read, and before it ended. The same click, delivered again or on several findings, is none.
-fn answers(request: &Request, asked: &Asked, question: &Question, before: &Json, now: Timestamp) -> bool {
-    let is_open = asked.until.is_none_or(|until| now < until);
-    let is_about = request.about.is_none_or(|run| run == asked.run) && asked.question == sum(question, before);
-    let was_asked = question.guards.iter().all(|guard| asked.guards.iter().any(|known| known == guard));
-    is_open && is_about && was_asked && request.event != asked.event && request.at.is_some_and(|at| at >= asked.at)
-}
-
 /// Good, as far as it is not exempt: what still violates the control without the rules that are excepted is not called resolved.
 fn in_part(work: &Work, reading: &Reading, outcome: Outcome) -> Result<Outcome> {
     let changes = match &outcome {
@@ -868,38 +552,4 @@ fn in_part(work: &Work, reading: &Reading, outcome: Outcome) -> Result<Outcome> 
 
 fn read_image(bytes: &[u8]) -> Result<Image> {
     serde_json::from_slice(bytes).map_err(|error| Error::new(Kind::Rejected, "the image", error.to_string()))
-}
-
-/// More changes and findings than that are never looked back at.
-const REMEMBERED: usize = 10;
-
-fn remember(controls: &[ControlId], run: &Run, found: &Found, said: &Digest, asked: Option<Asked>, work: &Work, now: Timestamp) -> Memory {
-    let last = |id: &ControlId| {
-        let old = run.memory.get(id);
-        let (changed, undone) = match found.outcome {
-            Outcome::Undone { .. } => (None, Some(now)),
-            _ if found.left.is_some() => (Some(run.id), None),
-            _ => (old.and_then(|last| last.changed), old.and_then(|last| last.undone)),
-        };
-        let asked = asked.clone().or_else(|| old.and_then(|last| last.asked.clone()));
-        let mut fixed = old.map(|last| last.fixed.clone()).unwrap_or_default();
-        match (found.left.is_some(), work.intent) {
-            (true, Intent::Automatic) => fixed.push(now),
-            // A person took a side: the quarrel is over.
-            (true, Intent::Approved) => fixed.clear(),
-            _ => {}
-        }
-        fixed.drain(..fixed.len().saturating_sub(REMEMBERED));
-        let mut answered = old.map(|last| last.answered.clone()).unwrap_or_default();
-        answered.extend(work.findings().into_iter().map(|finding| finding.id).filter(|id| !answered.contains(id)).collect::<Vec<_>>());
-        answered.drain(..answered.len().saturating_sub(REMEMBERED));
-        let exempt = if work.intent == Intent::Exempted {
-            serde_json::from_value(found.before.clone()).ok()
-        } else {
-            old.and_then(|last| last.exempt.clone())
-        };
-        let outcome = found.outcome.word().to_owned();
-        Last { run: run.id, outcome, said: said.clone(), changed, undone, asked, fixed, answered, exempt }
-    };
-    controls.iter().map(|id| (id.clone(), last(id))).collect()
 }

@@ -134,7 +134,29 @@ const GUARDS: &[(&str, Guard)] = &[
     ("blast radius", blast_radius::guard),
 ];
 
-impl Situation<'_> {
+impl<'a> Situation<'a> {
+    /// A change of which nothing is known yet but where it would be made and under which terms.
+    pub fn of(terms: &'a [Terms], intent: Intent, class: Class, resource: &'a Resource, tags: &'a Tags, now: Timestamp) -> Self {
+        Self {
+            terms,
+            intent,
+            class,
+            resource,
+            tags,
+            changes: &[],
+            asks: &[],
+            in_code: InCode::default(),
+            undo: Undo::Exact,
+            is_consent: false,
+            exempted: None,
+            undone: None,
+            switch: None,
+            contest: None,
+            blast: None,
+            now,
+        }
+    }
+
     /// The lowest mode of all controls, and never more than a plan for who only wants to see one.
     pub fn mode(&self) -> Mode {
         mode(self.terms, self.intent)
@@ -244,83 +266,7 @@ pub(crate) fn clean() -> Situation<'static> {
         name: None,
         path: None,
     });
-    Situation {
-        terms: &*AUTO,
-        intent: Intent::Automatic,
-        class: Class::Automatic,
-        resource: &RESOURCE,
-        tags: &TAGS,
-        changes: &[],
-        asks: &[],
-        in_code: InCode { cloudformation: "Good: true", terraform: "good = true" },
-        undo: Undo::Exact,
-        is_consent: false,
-        exempted: None,
-        undone: None,
-        switch: None,
-        contest: None,
-        blast: None,
-        now: "2026-11-21T12:00:00Z".parse().unwrap(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_says_what_else_would_stand_in_the_way() {
-        let terms = [Terms::of(Mode::Plan)];
-        let asks = [String::from("it serves a website")];
-        let situation = Situation { terms: &terms, asks: &asks, switch: Some("the kill switch is on"), ..clean() };
-        let Some(Stopped { outcome: Outcome::Planned { asks, .. }, question: None }) = stopped(&situation) else {
-            panic!("{:?}", stopped(&situation))
-        };
-        assert_eq!(asks, ["the kill switch is on", "it serves a website"]);
-    }
-
-    #[test]
-    fn consent_lets_pass_what_asks_and_not_what_holds() {
-        let asks = [String::from("it serves a website")];
-        let word = |situation: Situation<'_>| stopped(&situation).map_or("clear", |stopped| stopped.outcome.word());
-        let asking = |intent, is_consent| Situation { asks: &asks, intent, is_consent, ..clean() };
-        assert_eq!(word(asking(Intent::Automatic, false)), "needs-approval");
-        assert_eq!(word(asking(Intent::Requested, false)), "needs-approval");
-        assert_eq!(word(asking(Intent::Requested, true)), "needs-approval", "only an approval answers");
-        assert_eq!(word(asking(Intent::Approved, false)), "needs-approval", "of what nobody asked");
-        assert_eq!(word(asking(Intent::Approved, true)), "clear");
-        assert_eq!(word(Situation { switch: Some("on"), ..asking(Intent::Approved, true) }), "held");
-        assert_eq!(word(Situation { switch: Some("on"), ..asking(Intent::Automatic, true) }), "deferred");
-    }
-
-    #[test]
-    fn a_question_names_all_reasons_and_ends() {
-        let asks = [String::from("one"), String::from("two")];
-        let Some(Stopped { outcome: Outcome::NeedsApproval { why, until, .. }, .. }) =
-            stopped(&Situation { asks: &asks, intent: Intent::Requested, undone: Some(Timestamp::UNIX_EPOCH), ..clean() })
-        else {
-            panic!("nothing is asked")
-        };
-        assert!(why.contains("undid") && why.contains("one") && why.contains("two"), "{why}");
-        assert_eq!(until, Some(clean().now + SignedDuration::from_hours(7 * 24)));
-    }
-
-    #[test]
-    fn a_question_is_another_one_when_another_guard_asks() {
-        let asks = [String::from("7 calls")];
-        let other = [String::from("12000 calls")];
-        let guards = |situation: Situation<'_>| question(&situation).map(|question| question.guards);
-        assert_eq!(guards(Situation { asks: &asks, ..clean() }), guards(Situation { asks: &other, ..clean() }));
-        let terms = [Terms::of(Mode::Approve)];
-        assert_eq!(guards(Situation { terms: &terms, ..clean() }), Some(vec!["mode"]));
-        assert_eq!(guards(Situation { terms: &terms, asks: &asks, ..clean() }), Some(vec!["mode", "delicate"]));
-        assert_eq!(guards(clean()), None);
-    }
-
-    #[test]
-    fn the_lowest_mode_of_all_controls_counts() {
-        let terms = [Terms::of(Mode::Auto), Terms::of(Mode::Tell)];
-        assert_eq!(mode(&terms, Intent::Automatic), Mode::Tell);
-        assert_eq!(mode(terms.get(..1).unwrap(), Intent::Shown), Mode::Plan);
-    }
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    let in_code = InCode { cloudformation: "Good: true", terraform: "good = true" };
+    Situation { in_code, ..Situation::of(&*AUTO, Intent::Automatic, Class::Automatic, &RESOURCE, &TAGS, now) }
 }

@@ -1,0 +1,77 @@
+//! What is remembered of a resource: what was said, what was asked, and whether somebody answers.
+
+use jiff::Timestamp;
+use redress_aws::{Asked, Last, Memory};
+use redress_model::{ControlId, Digest, Intent, Outcome, Request};
+use serde_json::Value as Json;
+
+use super::{Found, Run, View, Work};
+use crate::guards::{self, Question, Situation};
+
+/// The sum of the gist of what is said and of what it is said about.
+pub(super) fn said(outcome: &Outcome, before: &Json) -> Digest {
+    Digest::of(format!("{}\n{before}", outcome.gist()).as_bytes())
+}
+
+/// The sum of the changes of a question and of the value that it is about.
+pub(super) fn sum(question: &Question, before: &Json) -> Digest {
+    Digest::of(format!("{}\n{before}", question.changes.join("; ")).as_bytes())
+}
+
+/// Whether the work is a person's yes to the question that stands in the way now.
+pub(super) fn is_consent(work: &Work, run: &Run, situation: &Situation<'_>, before: &Json) -> bool {
+    let Some(question) = guards::question(situation).filter(|_| work.intent == Intent::Approved) else { return false };
+    let asked = |view: &View| run.memory.get(&view.entry.id().ok()?)?.asked.clone();
+    work.views.iter().filter_map(asked).any(|asked| answers(&work.request, &asked, &question, before, situation.now))
+}
+
+/// Whether a request is an answer to a question: it is about the same, every guard that asks now had asked then, it was made after the
+/// question could be read, and before it ended. The same click, delivered again or on several findings, is none.
+fn answers(request: &Request, asked: &Asked, question: &Question, before: &Json, now: Timestamp) -> bool {
+    let is_open = asked.until.is_none_or(|until| now < until);
+    let is_about = request.about.is_none_or(|run| run == asked.run) && asked.question == sum(question, before);
+    let was_asked = question.guards.iter().all(|guard| asked.guards.iter().any(|known| known == guard));
+    is_open && is_about && was_asked && request.event != asked.event && request.at.is_some_and(|at| at >= asked.at)
+}
+
+/// More changes and findings than that are never looked back at.
+const REMEMBERED: usize = 10;
+
+pub(super) fn remember(
+    controls: &[ControlId],
+    run: &Run,
+    found: &Found,
+    said: &Digest,
+    asked: Option<Asked>,
+    work: &Work,
+    now: Timestamp,
+) -> Memory {
+    let last = |id: &ControlId| {
+        let old = run.memory.get(id);
+        let (changed, undone) = match found.outcome {
+            Outcome::Undone { .. } => (None, Some(now)),
+            _ if found.left.is_some() => (Some(run.id), None),
+            _ => (old.and_then(|last| last.changed), old.and_then(|last| last.undone)),
+        };
+        let asked = asked.clone().or_else(|| old.and_then(|last| last.asked.clone()));
+        let mut fixed = old.map(|last| last.fixed.clone()).unwrap_or_default();
+        match (found.left.is_some(), work.intent) {
+            (true, Intent::Automatic) => fixed.push(now),
+            // A person took a side: the quarrel is over.
+            (true, Intent::Approved) => fixed.clear(),
+            _ => {}
+        }
+        fixed.drain(..fixed.len().saturating_sub(REMEMBERED));
+        let mut answered = old.map(|last| last.answered.clone()).unwrap_or_default();
+        answered.extend(work.findings().into_iter().map(|finding| finding.id).filter(|id| !answered.contains(id)).collect::<Vec<_>>());
+        answered.drain(..answered.len().saturating_sub(REMEMBERED));
+        let exempt = if work.intent == Intent::Exempted {
+            serde_json::from_value(found.before.clone()).ok()
+        } else {
+            old.and_then(|last| last.exempt.clone())
+        };
+        let outcome = found.outcome.word().to_owned();
+        Last { run: run.id, outcome, said: said.clone(), changed, undone, asked, fixed, answered, exempt }
+    };
+    controls.iter().map(|id| (id.clone(), last(id))).collect()
+}

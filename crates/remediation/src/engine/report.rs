@@ -1,0 +1,186 @@
+//! How a run is recorded, said on findings, and told.
+
+use redress_aws::{Annotation, Asked, List, Listed, Memory, Result};
+use redress_model::{
+    ControlId, Digest, Intent, Job, Outcome, Record, Request, Resource, RunId, Severity, Workflow,
+    job::FindingKey,
+    notice::{Notice, letter},
+    outcome::note,
+};
+use serde_json::json;
+use tracing::{error, info, warn};
+
+use super::{
+    Aside, Engine, Found, Run, Work,
+    memory::{remember, said, sum},
+    work::{ids, show},
+};
+
+impl Engine<'_> {
+    /// Records first, then tells: what is told is on record. A question is told first: only what people could read counts as asked.
+    pub(super) async fn report(&self, work: &Work, run: &Run, calls: Vec<String>, found: Found, aside: &Aside) -> Result<()> {
+        let mut controls = ids(&work.views)?;
+        let mut findings = work.findings();
+        if let (Outcome::Undone { .. }, Some(taken_back)) = (&found.outcome, &found.taken_back) {
+            let is_new = |id: &&ControlId| !work.views.iter().any(|view| view.entry.spec.id == id.as_str());
+            controls.extend(taken_back.controls.iter().filter(is_new).cloned());
+            let more: Vec<_> = taken_back.findings.iter().filter(|finding| !findings.contains(finding)).cloned().collect();
+            findings.extend(more);
+        }
+        let said = said(&found.outcome, &found.before);
+        // The same change, made once more, is news; the same words are not.
+        let is_change = found.image.is_some() || matches!(found.outcome, Outcome::Undone { .. });
+        let is_shown = work.intent == Intent::Shown;
+        let is_news = !is_shown && (is_change || !controls.iter().all(|id| run.memory.get(id).is_some_and(|last| last.said == said)));
+        let answered =
+            |finding: &FindingKey| controls.iter().any(|id| run.memory.get(id).is_some_and(|last| last.answered.contains(&finding.id)));
+        // Our own note makes an event: what leaves a finding NEW must not be said twice, or it would be said for ever. Who asked is answered,
+        // and so is a finding that was never answered before.
+        let is_to_be_said = is_news || is_shown || found.outcome.workflow().is_some() || !findings.iter().all(answered);
+        let question = found.question.clone().filter(|_| is_to_be_said && !is_shown);
+        if question.is_some() {
+            self.annotate(&findings, run.id, &found.outcome).await?;
+        }
+        let ended = self.rim.clock.now();
+        let asked = question.as_ref().map(|question| Asked {
+            question: sum(question, &found.before),
+            guards: question.guards.iter().map(|guard| (*guard).to_owned()).collect(),
+            event: work.request.event.clone(),
+            at: ended,
+            until: question.until,
+            run: run.id,
+        });
+        // Who only looks changes nothing, not even what we remember.
+        let remembered = if is_shown { Memory::new() } else { remember(&controls, run, &found, &said, asked, work, ended) };
+        let outcome = found.outcome.clone();
+        let record = Record {
+            run: run.id,
+            clauses: work.views.iter().flat_map(|view| view.entry.spec.labels).map(ToString::to_string).collect(),
+            controls,
+            intent: work.intent,
+            mode: work.mode(),
+            decided_by: work.views.iter().min_by_key(|view| view.terms.mode.value).map(|view| view.terms.mode.by.clone()),
+            by: work.request.by.clone(),
+            event: work.request.event.clone(),
+            resource: work.resource.clone(),
+            findings,
+            outcome: found.outcome,
+            image: found.image,
+            left: found.left,
+            calls,
+            started: run.started,
+            ended,
+        };
+        let notice = if is_news && is_told(&outcome) { Some(self.notice(work, &record).await) } else { None };
+        // What is told at once is listed too, until it was told.
+        let listed_notice = notice.as_ref().map(|notice| Listed {
+            list: List::Notices,
+            at: ended,
+            key: format!("{}#{}", notice.account, run.id),
+            body: json!(notice).to_string(),
+        });
+        let mut listed = due(&work.jobs, &outcome, work, run.id);
+        for (job, outcome) in &aside.exempt {
+            listed.extend(due(std::slice::from_ref(job), outcome, work, run.id));
+        }
+        listed.extend(listed_notice.clone());
+        self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;
+        let answered = if is_to_be_said && question.is_none() { self.answer(&record, aside).await } else { Ok(()) };
+        let at_once = notice.filter(|notice| is_urgent(&outcome, notice.severity));
+        if let (Some((subject, body)), Some(item)) = (at_once.and_then(|notice| letter(&[notice])), listed_notice) {
+            match self.rim.post.tell(&subject, &body).await {
+                // Left on its list it would be told again with the next digest: that is better than never.
+                Ok(()) => _ = self.rim.ledger.strike(&item).await.map_err(|error| warn!(run = %run.id, %error, "it will be told again")),
+                Err(error) => error!(run = %run.id, %error, "people are told with the next digest"),
+            }
+        }
+        if is_news && let Err(error) = self.rim.bus.announce(&record).await {
+            error!(run = %run.id, %error, "the outcome was not announced");
+        }
+        let Resource { account, region, id, .. } = &record.resource;
+        let controls = show(&record.controls);
+        let took = (ended - run.started).total(jiff::Unit::Millisecond).unwrap_or_default();
+        info!(run = %run.id, %account, %region, resource = id, controls, mode = %record.mode, outcome = outcome.word(), ms = took, why = outcome.sentence(), "done");
+        answered
+    }
+
+    /// Says on the findings what became of them: of the run's, and of those that were put aside.
+    async fn answer(&self, record: &Record, aside: &Aside) -> Result<()> {
+        let Record { run, findings, outcome, .. } = record;
+        let resolves = outcome.workflow() == Some(Workflow::Resolved);
+        let is_partly = |finding: &&FindingKey| resolves && aside.partly.iter().any(|(partly, _)| partly == *finding);
+        let (partly, whole): (Vec<_>, Vec<_>) = findings.iter().partition(is_partly);
+        let whole: Vec<_> = whole.into_iter().cloned().collect();
+        let mut result = if whole.is_empty() { Ok(()) } else { self.annotate(&whole, *run, outcome).await };
+        let of_aside = aside.partly.iter().filter(|(finding, _)| partly.contains(&finding)).map(|(finding, outcome)| (finding, outcome));
+        let of_exempt = aside.exempt.iter().filter_map(|(job, outcome)| Some((job.finding.as_ref()?, outcome)));
+        for (finding, outcome) in of_aside.chain(of_exempt) {
+            result = result.and(self.annotate(std::slice::from_ref(finding), *run, outcome).await);
+        }
+        result
+    }
+
+    /// What people are told of a run.
+    async fn notice(&self, work: &Work, record: &Record) -> Notice {
+        let Record { run, resource, outcome, .. } = record;
+        let of_place = work.undecided.as_ref().and_then(|undecided| undecided.place.as_ref()).map(|place| place.name.clone());
+        let account_name = match of_place {
+            Some(name) => Some(name),
+            // Without its name the number has to do.
+            None => self.rim.places.name(&resource.account, record.ended).await.ok(),
+        };
+        Notice {
+            run: *run,
+            at: record.ended,
+            account: resource.account.clone(),
+            account_name: account_name.filter(|name| !name.is_empty()),
+            region: resource.region.clone(),
+            resource: resource.id.clone(),
+            controls: record.controls.clone(),
+            severity: work.views.iter().map(|view| view.entry.spec.severity).max().unwrap_or(Severity::Medium),
+            outcome: outcome.word().into(),
+            sentence: outcome.sentence(),
+            finding: record.findings.first().cloned(),
+            can_undo: record.left.is_some() && record.image.is_some(),
+        }
+    }
+
+    pub(super) async fn annotate(&self, findings: &[FindingKey], run: RunId, outcome: &Outcome) -> Result<()> {
+        let fields = vec![("redress-run".into(), run.to_string()), ("redress-outcome".into(), outcome.word().into())];
+        let annotation = Annotation { workflow: outcome.workflow(), note: note(outcome, run), fields };
+        self.rim.hub.annotate(findings, &annotation).await
+    }
+}
+
+/// Whether people hear of it: what wants them, and what was changed.
+fn is_told(outcome: &Outcome) -> bool {
+    outcome.wants_a_person() || matches!(outcome, Outcome::Remediated { .. } | Outcome::Exempt { .. })
+}
+
+/// Whether they hear of it at once, and not with the next digest.
+fn is_urgent(outcome: &Outcome, severity: Severity) -> bool {
+    outcome.wants_a_person() && (severity == Severity::Critical || matches!(outcome, Outcome::PutBack { .. } | Outcome::Failed { .. }))
+}
+
+/// What time will bring of jobs that ended so. Two jobs about the same are one.
+fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId) -> Vec<Listed> {
+    let (list, at) = match outcome {
+        Outcome::Deferred { until, .. } => (List::Later, *until),
+        Outcome::Exempt { until, .. } => (List::Exemptions, *until),
+        _ => return Vec::new(),
+    };
+    let mut listed: Vec<Listed> = Vec::new();
+    for job in jobs {
+        let finding = job.finding.as_ref().map_or("", |finding| finding.id.as_str());
+        let key = Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes()).to_string();
+        let again = Job { intent: Intent::Automatic, request: Request::of(format!("later-{run}"), None), ..job.clone() };
+        let body = match list {
+            List::Later => json!(again),
+            List::Exemptions | List::Notices => json!({ "job": again, "run": run, "why": outcome.sentence() }),
+        };
+        if listed.iter().all(|item| item.key != key) {
+            listed.push(Listed { list, at, key, body: body.to_string() });
+        }
+    }
+    listed
+}
