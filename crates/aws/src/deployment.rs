@@ -29,8 +29,6 @@ pub struct Deployment {
     pub bus: String,
     /// The role in member accounts.
     pub member_role_name: String,
-    /// The role that may assume it.
-    pub remediator_role_arn: String,
     /// The modes under the policy.
     pub modes: String,
     /// The sources that are listened to.

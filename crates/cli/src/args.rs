@@ -266,9 +266,9 @@ pub(crate) struct Doctor {
     /// Regions to look at [default: the caller's]
     #[arg(long = "region", value_name = "REGION")]
     pub(crate) regions: Vec<Region>,
-    /// The role that the suite enters accounts with
-    #[arg(long, value_name = "NAME", default_value = "RedressMemberRole")]
-    pub(crate) member_role: String,
+    /// The role that the suite enters accounts with [default: the deployment's, else RedressMemberRole]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) member_role: Option<String>,
 }
 
 /// Parses the modes of a deployment.

@@ -60,9 +60,8 @@ async fn examine(args: &args::Site, what: &Doctor, findings: &mut Findings) {
     };
     findings.note("credentials", Ok(format!("{} in {region}", me.arn)));
     let partition = me.arn.split(':').nth(1).and_then(|partition| Partition::try_from(partition).ok());
-    if args.deployment {
-        deployment(&sdk, &me.account, findings).await;
-    }
+    let of_deployment = if args.deployment { deployment(&sdk, &me.account, findings).await } else { None };
+    let role_name = what.member_role.clone().or(of_deployment).unwrap_or_else(|| "RedressMemberRole".into());
     let role = args.role.clone().map(|role| OrgSettings { role, external_id: args.external_id.clone() });
     let operator = Operator::new(sdk.clone(), me.account.clone(), role);
     let accounts = if what.accounts.is_empty() { vec![me.account.clone()] } else { what.accounts.clone() };
@@ -73,17 +72,19 @@ async fn examine(args: &args::Site, what: &Doctor, findings: &mut Findings) {
             findings.note(format!("account {account} in {region}"), found);
         }
         if args.deployment || *account != me.account {
-            let found = member_role(&operator, account, regions.first(), partition.as_ref(), &what.member_role).await;
-            findings.note(format!("role {} in {account}", what.member_role), found);
+            let found = member_role(&operator, account, regions.first(), partition.as_ref(), &role_name).await;
+            findings.note(format!("role {role_name} in {account}"), found);
         }
     }
 }
 
-async fn deployment(sdk: &aws_types::SdkConfig, owner: &AccountId, findings: &mut Findings) {
+/// Looks at the deployed suite, and names the role that it enters accounts with.
+async fn deployment(sdk: &aws_types::SdkConfig, owner: &AccountId, findings: &mut Findings) -> Option<String> {
     let of = match Deployment::find(sdk).await {
         Ok(of) => of,
         Err(error) => {
-            return findings.note("deployment", Err(format!("{error}; deploy infra/template.yaml here, or go to its account and region")));
+            findings.note("deployment", Err(format!("{error}; deploy infra/template.yaml here, or go to its account and region")));
+            return None;
         }
     };
     findings.note("deployment", Ok(format!("stack {}, modes {}, sources {}", of.stack, of.modes, of.sources)));
@@ -120,6 +121,7 @@ async fn deployment(sdk: &aws_types::SdkConfig, owner: &AccountId, findings: &mu
             Err(error) => Err(error.to_string()),
         },
     );
+    Some(of.member_role_name)
 }
 
 fn visit<'a>(account: &'a AccountId, region: &'a Region, partition: &'a Partition, actions: Vec<&'static str>) -> Visit<'a> {

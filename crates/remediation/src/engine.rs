@@ -214,7 +214,9 @@ impl<'a> Engine<'a> {
             let Some(longest) = job.controls.iter().filter_map(&exemption).max_by_key(|exempted| exempted.until) else { continue };
             let outcome = Outcome::Exempt { why: longest.to_string(), until: longest.until, changes: Vec::new() };
             if job.controls.iter().all(is_exempt) {
-                aside.exempt.push((job.clone(), outcome));
+                // The same finding may come twice in a batch.
+                let is_known = aside.exempt.iter().any(|(known, _)| known.finding == job.finding && known.controls == job.controls);
+                aside.exempt.extend((!is_known).then(|| (job.clone(), outcome)));
             } else {
                 aside.partly.extend(job.finding.clone().map(|finding| (finding, outcome)));
             }

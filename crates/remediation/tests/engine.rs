@@ -662,6 +662,18 @@ async fn of_two_controls_of_one_run_the_exempt_one_is_left_alone() {
 }
 
 #[tokio::test]
+async fn the_finding_of_an_exempt_control_is_answered_whatever_becomes_of_the_others() {
+    let bench = Bench::default();
+    let even = bench.dial(3).seen_by(&[&EVEN]);
+    assert_eq!(word(even.run(Intent::Exempted, Attempt::More).await), "exempt");
+    let both = even.in_mode(Mode::Approve).seen_by(&[&EVEN, &TEN]).with_jobs(&[&[0], &[0], &[1]]);
+    assert_eq!(automatic(&both).await, "needs-approval");
+    let exempt = lock(&bench.notes).iter().filter(|note| note.note.contains("left as it is")).count();
+    assert_eq!(exempt, 2, "once for the wish, and once for the finding that came with the others");
+    assert_eq!(listed(&bench, List::Exemptions).len(), 2, "the same finding twice is looked after once");
+}
+
+#[tokio::test]
 async fn a_plain_success_is_told_with_the_next_digest_and_announced_once() {
     let bench = Bench::default();
     let dial = bench.dial(3);

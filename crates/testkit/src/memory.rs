@@ -448,6 +448,8 @@ pub struct DialOn<'a> {
     pub terms: Terms,
     /// The policy, where something in it depends on tags.
     pub undecided: Option<Undecided>,
+    /// The controls of each job, as places in `entries`; none for one job about all of them.
+    jobs: Vec<Vec<usize>>,
     /// The time that is left of the invocation.
     seconds: i64,
 }
@@ -457,7 +459,7 @@ impl Bench {
     pub fn dial(&self, level: i64) -> DialOn<'_> {
         let id = format!("dial-{}", unique());
         lock(&DIALS).insert(id.clone(), Cell { level: Some(level), ..Cell::default() });
-        DialOn { bench: self, id, entries: vec![&TEN], terms: Terms::of(Mode::Auto), undecided: None, seconds: 60 }
+        DialOn { bench: self, id, entries: vec![&TEN], terms: Terms::of(Mode::Auto), undecided: None, jobs: Vec::new(), seconds: 60 }
     }
 
     /// What became of the finding last: its status, or `None` where it was left alone.
@@ -471,6 +473,12 @@ impl<'a> DialOn<'a> {
     #[must_use]
     pub fn seen_by(self, entries: &[&'static Entry]) -> DialOn<'a> {
         DialOn { entries: entries.to_vec(), ..self }
+    }
+
+    /// The same dial, asked for by several jobs: the controls of each, as places in `entries`.
+    #[must_use]
+    pub fn with_jobs(self, jobs: &[&[usize]]) -> DialOn<'a> {
+        DialOn { jobs: jobs.iter().map(|job| job.to_vec()).collect(), ..self }
     }
 
     /// The same dial, late in an invocation.
@@ -551,16 +559,21 @@ impl<'a> DialOn<'a> {
     /// Runs the engine on this event.
     pub async fn run_for(&self, request: Request, intent: Intent, attempt: Attempt) -> Finished {
         let Self { bench, entries, terms, .. } = self;
-        let controls = entries.iter().map(|entry| entry.id().unwrap()).collect();
-        let finding = Some(FindingKey::asff("finding", "product"));
-        let job = Job { intent, controls, resource: self.resource(), finding, request: request.clone() };
+        let all = vec![(0..entries.len()).collect()];
+        let job = |places: &Vec<usize>| {
+            let controls: Vec<_> = places.iter().map(|place| entries[*place].id().unwrap()).collect();
+            let name = if self.jobs.is_empty() { "finding".to_owned() } else { format!("finding of {controls:?}") };
+            let finding = Some(FindingKey::asff(name, "product"));
+            Job { intent, controls, resource: self.resource(), finding, request: request.clone() }
+        };
+        let jobs = if self.jobs.is_empty() { &all } else { &self.jobs }.iter().map(job).collect();
         let work = Work {
             views: entries.iter().map(|entry| View::new(entry, terms.clone())).collect(),
             resource: self.resource(),
             lane: self.lane(),
             intent,
-            request,
-            jobs: vec![job],
+            jobs,
+            request: request.clone(),
             undecided: self.undecided.clone(),
         };
         let rim = Rim {

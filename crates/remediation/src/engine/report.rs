@@ -86,6 +86,7 @@ impl Engine<'_> {
         listed.extend(listed_notice.clone());
         self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;
         let answered = if is_to_be_said && question.is_none() { self.answer(&record, aside).await } else { Ok(()) };
+        let answered = answered.and(self.answer_exempt(&record, aside).await);
         let at_once = notice.filter(|notice| is_urgent(&outcome, notice.severity));
         if let (Some((subject, body)), Some(item)) = (at_once.and_then(|notice| letter(&[notice])), listed_notice) {
             match self.rim.post.tell(&subject, &body).await {
@@ -104,7 +105,17 @@ impl Engine<'_> {
         answered
     }
 
-    /// Says on the findings what became of them: of the run's, and of those that were put aside.
+    /// Says on the findings of exempt controls that they are, whatever became of the others.
+    async fn answer_exempt(&self, record: &Record, aside: &Aside) -> Result<()> {
+        let mut result = Ok(());
+        for (job, outcome) in &aside.exempt {
+            let findings: Vec<_> = job.finding.iter().cloned().collect();
+            result = result.and(self.annotate(&findings, record.run, outcome).await);
+        }
+        result
+    }
+
+    /// Says on the run's findings what became of them.
     async fn answer(&self, record: &Record, aside: &Aside) -> Result<()> {
         let Record { run, findings, outcome, .. } = record;
         let resolves = outcome.workflow() == Some(Workflow::Resolved);
@@ -112,9 +123,7 @@ impl Engine<'_> {
         let (partly, whole): (Vec<_>, Vec<_>) = findings.iter().partition(is_partly);
         let whole: Vec<_> = whole.into_iter().cloned().collect();
         let mut result = if whole.is_empty() { Ok(()) } else { self.annotate(&whole, *run, outcome).await };
-        let of_aside = aside.partly.iter().filter(|(finding, _)| partly.contains(&finding)).map(|(finding, outcome)| (finding, outcome));
-        let of_exempt = aside.exempt.iter().filter_map(|(job, outcome)| Some((job.finding.as_ref()?, outcome)));
-        for (finding, outcome) in of_aside.chain(of_exempt) {
+        for (finding, outcome) in aside.partly.iter().filter(|(finding, _)| partly.contains(&finding)) {
             result = result.and(self.annotate(std::slice::from_ref(finding), *run, outcome).await);
         }
         result
@@ -123,12 +132,8 @@ impl Engine<'_> {
     /// What people are told of a run.
     async fn notice(&self, work: &Work, record: &Record) -> Notice {
         let Record { run, resource, outcome, .. } = record;
-        let of_place = work.undecided.as_ref().and_then(|undecided| undecided.place.as_ref()).map(|place| place.name.clone());
-        let account_name = match of_place {
-            Some(name) => Some(name),
-            // Without its name the number has to do.
-            None => self.rim.places.name(&resource.account, record.ended).await.ok(),
-        };
+        // Without its name the number has to do.
+        let account_name = self.rim.places.name(&resource.account, record.ended).await.ok();
         Notice {
             run: *run,
             at: record.ended,
