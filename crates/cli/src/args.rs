@@ -266,7 +266,7 @@ pub(crate) struct Doctor {
     /// Regions to look at [default: the caller's]
     #[arg(long = "region", value_name = "REGION")]
     pub(crate) regions: Vec<Region>,
-    /// The role that the suite enters accounts with [default: the deployment's, else RedressMemberRole]
+    /// The role that the suite enters accounts with [default: the one that the deployment names, else the shipped name]
     #[arg(long, value_name = "NAME")]
     pub(crate) member_role: Option<String>,
 }
