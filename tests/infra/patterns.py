@@ -1,5 +1,6 @@
 """Which rules an event reaches, by EventBridge's matching."""
 
+import copy
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -21,6 +22,10 @@ REACHES = {
     "custom-action": {"RequestedActionsRule"},
     "ignored": set(),
 }
+# The outcomes whose findings are still open: the router closes them when they have passed.
+OPEN = ("held", "needs-approval", "needs-person", "put-back", "failed")
+# Some of the others.
+SETTLED = ("compliant", "remediated", "undone", "exempt", "in-progress", "reopened")
 # Findings without an event around them, so that no rule ever sees them as they are.
 BARE = {"legacy"}
 
@@ -49,6 +54,16 @@ def reached(stack: Stack, event: Template) -> set[str]:
 @cache
 def event(path: Path) -> Template:
     return json.loads(path.read_text())
+
+
+def passed(outcome: str | None, workflow: str = "RESOLVED", record: str = "ACTIVE") -> Template:
+    """A finding that has passed, and what we said on it before."""
+    found = copy.deepcopy(event(EVENTS / "ignored" / "passed.json"))
+    (finding,) = found["detail"]["findings"]
+    finding |= {"Workflow": {"Status": workflow}, "RecordState": record}
+    if outcome:
+        finding["UserDefinedFields"] = {"redress-outcome": outcome}
+    return found
 
 
 def fixtures() -> list[Path]:

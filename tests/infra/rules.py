@@ -55,7 +55,16 @@ NEVER_IN_MEMBER_ACCOUNTS = {
 ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess", "PowerUserAccess")
 METRICS = {"BrokenPolicy", "FalseSuccesses", "Outcomes", "StoppedByKillSwitch", "SuspiciousFindings"}
 # What has a name of its own, by its type; it is named after the stack, so that two stacks do not meet.
-NAMED = {"AWS::Events::EventBus": "Name", "AWS::SQS::Queue": "QueueName", "AWS::SSM::Parameter": "Name"}
+NAMED = {
+    "AWS::Events::EventBus": "Name",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::Scheduler::ScheduleGroup": "Name",
+}
+# How long such a name may be, and how long a name of a stack is to fit in all of them.
+LONGEST_NAMES = {"AWS::Events::EventBus": 256, "AWS::SQS::Queue": 80, "AWS::Scheduler::ScheduleGroup": 64}
+LONGEST_STACK_NAME = 57
+SCHEDULER = "scheduler.amazonaws.com"
 # What there is once in an account and region, and why.
 ONCE = {
     "PlanAction": "people choose it by its id",
@@ -171,6 +180,13 @@ def every_event_reaches_its_rule_and_no_other(stack: Stack) -> Iterator[str]:
             yield f"{path.parent.name}/{path.name} reaches {reached or 'no rule'}, not {expected or 'none'}"
 
 
+def a_finding_that_passed_reaches_its_rule_only_if_it_is_open(stack: Stack) -> Iterator[str]:
+    for outcome in (*patterns.OPEN, *patterns.SETTLED, None):
+        expected = {"ImportedFindingsRule"} if outcome in patterns.OPEN else set()
+        if (reached := patterns.reached(stack, patterns.passed(outcome))) != expected:
+            yield f"a finding that passed after {outcome} reaches {reached or 'no rule'}, not {expected or 'none'}"
+
+
 def patterns_leave_room(stack: Stack) -> Iterator[str]:
     """2048 characters, which every console and quota takes."""
     for rule, pattern in patterns.patterns(stack):
@@ -237,6 +253,15 @@ def two_stacks_fit_into_one_account(stack: Stack) -> Iterator[str]:
             yield f"{name} is not named after its stack"
 
 
+def names_leave_room_for_that_of_the_stack(stack: Stack) -> Iterator[str]:
+    longest = "s" * LONGEST_STACK_NAME
+    for type_, most in LONGEST_NAMES.items():
+        for name, properties in stack.of_type(type_):
+            own = properties.get(NAMED[type_], "").replace(PSEUDO_PARAMETERS["AWS::StackName"], longest)
+            if len(own) > most:
+                yield f"{name} has {len(own)} characters in its name, of at most {most}"
+
+
 # --------------------------------------------------------------------- power
 
 
@@ -280,6 +305,78 @@ def accounts_are_entered_only_within_the_organization(stack: Stack) -> Iterator[
             for role in statement.resources:
                 if not re.fullmatch(r"arn:aws:iam::\*:role/[\w+=,.@-]+", role):
                     yield f"{statement.name} enters by {role}, not by one role"
+
+
+def roles_are_lent_only_to_the_service_that_they_trust(stack: Stack) -> Iterator[str]:
+    """Whoever passes a role chooses what is done with it."""
+    for statement in statements(stack, "identity"):
+        if not statement.allows or "iam:PassRole" not in statement.actions:
+            continue
+        services = statement.conditions("iam:PassedToService")
+        for arn in statement.resources:
+            role = stack.named_by(arn, "AWS::IAM::Role")
+            trusted = [s.body["Principal"] for s in statements(stack, "trust") if s.owner == role]
+            if trusted != [{"Service": service} for service in services] or len(services) != 1:
+                yield f"{statement.name} lends {arn} to {services or 'any service'}, which trusts {trusted}"
+
+
+def scheduler_takes_a_role_only_for_a_group_of_the_stack(stack: Stack) -> Iterator[str]:
+    """Of this account, too: the group of one schedule is all that Scheduler says of it."""
+    for statement in statements(stack, "trust"):
+        if statement.body["Principal"] != {"Service": SCHEDULER}:
+            continue
+        groups = statement.conditions("aws:SourceArn")
+        if len(groups) != 1 or not stack.named_by(groups[0], "AWS::Scheduler::ScheduleGroup"):
+            yield f"{statement.name} is taken for {groups or 'any schedule'}"
+        if statement.conditions("aws:SourceAccount") != [ACCOUNT]:
+            yield f"{statement.name} is taken for any account"
+
+
+def wakes_reach_the_sweeper_and_nothing_else(stack: Stack) -> Iterator[str]:
+    variables = stack.resources["CisRemediator"]["Properties"]["Environment"]["Variables"]
+    queue = stack.named_by(variables.get("REDRESS_SWEEP_QUEUE_ARN", ""), "AWS::SQS::Queue")
+    sources = {source: f["Role"] for source, f in _consumers(stack)}
+    if sources.get(queue) != stack.resources["FindingSweeper"]["Properties"]["Role"]:
+        yield f"wakes are sent to {queue}, which the sweeper does not read"
+        return
+    own = stack.resources[queue]["Properties"]
+    dead_letters = variables.get("REDRESS_SWEEP_DEAD_LETTERS_ARN")
+    if dead_letters != own.get("RedrivePolicy", {}).get("deadLetterTargetArn"):
+        yield f"wakes that fail go to {dead_letters}, sweeps that fail do not"
+    if own.get("FifoQueue"):
+        yield f"{queue} is a FIFO queue, and Scheduler takes none for its dead letters"
+    role = stack.named_by(variables.get("REDRESS_WAKE_ROLE_ARN", ""), "AWS::IAM::Role")
+    granted = {(a, r) for s in granted_to(stack, role) if s.allows for a in s.actions for r in s.resources}
+    key = arn_of("AWS::KMS::Key", "Key")
+    needed = {("sqs:SendMessage", arn) for arn in (arn_of("AWS::SQS::Queue", queue), dead_letters)}
+    needed |= {(action, key) for action in ("kms:Decrypt", "kms:GenerateDataKey")}
+    if missing := needed - granted:
+        yield f"{role} lacks {sorted(missing)}"
+    if more := granted - needed:
+        yield f"{role} may also {sorted(more)}"
+    for statement in granted_to(stack, role):
+        through = statement.conditions("kms:ViaService")
+        if key in statement.resources and through != [f"sqs.{REGION}.amazonaws.com"]:
+            yield f"{statement.name} uses the key through {through or 'any service'}"
+
+
+def the_remediator_may_set_wakes_and_no_other_schedules(stack: Stack) -> Iterator[str]:
+    properties = stack.resources["CisRemediator"]["Properties"]
+    variables = properties["Environment"]["Variables"]
+    group = variables.get("REDRESS_SCHEDULE_GROUP")
+    if group not in dict(stack.of_type("AWS::Scheduler::ScheduleGroup")):
+        yield f"wakes are set in the group {group}, which is not of this stack"
+    wakes = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{group}/wake-*"
+    needed = {("scheduler:CreateSchedule", wakes), ("iam:PassRole", variables.get("REDRESS_WAKE_ROLE_ARN"))}
+    own = stack.named_by(properties["Role"], "AWS::IAM::Role")
+    for statement in statements(stack, "identity"):
+        for action, resource in ((a, r) for a in statement.actions for r in statement.resources if statement.allows):
+            if action.startswith("scheduler:") or action == "iam:PassRole":
+                if statement.owner != own or (action, resource) not in needed:
+                    yield f"{statement.name} allows {action} on {resource}"
+                needed.discard((action, resource))
+    for action, resource in sorted(needed, key=str):
+        yield f"{own} may not {action} on {resource}"
 
 
 def only_the_rules_of_the_stack_send_to_a_queue(stack: Stack) -> Iterator[str]:
@@ -483,6 +580,7 @@ SUITE_RULES: tuple[Rule, ...] = (
     consumers_stay_within_their_reserved_concurrency,
     the_remediator_knows_how_often_a_job_is_received,
     every_event_reaches_its_rule_and_no_other,
+    a_finding_that_passed_reaches_its_rule_only_if_it_is_open,
     patterns_leave_room,
     everything_stored_is_encrypted_with_the_key,
     keys_rotate,
@@ -490,11 +588,16 @@ SUITE_RULES: tuple[Rule, ...] = (
     tables_can_be_restored,
     buckets_are_private_and_versioned,
     two_stacks_fit_into_one_account,
+    names_leave_room_for_that_of_the_stack,
     allows_every_resource_only_with_a_reason,
     allows_no_wildcard_actions,
     nobody_is_an_administrator,
     functions_have_a_role_that_only_lambda_assumes,
     accounts_are_entered_only_within_the_organization,
+    roles_are_lent_only_to_the_service_that_they_trust,
+    scheduler_takes_a_role_only_for_a_group_of_the_stack,
+    wakes_reach_the_sweeper_and_nothing_else,
+    the_remediator_may_set_wakes_and_no_other_schedules,
     only_the_rules_of_the_stack_send_to_a_queue,
     services_in_key_and_topic_policies_act_for_this_account,
     nothing_is_read_or_sent_without_tls,

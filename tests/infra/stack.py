@@ -52,6 +52,7 @@ ARNS = {
     "AWS::S3::Bucket": "s3:::{name}",
     "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
+    "AWS::Scheduler::ScheduleGroup": "scheduler:{region}:{account}:schedule-group/{name}",
     "AWS::SecurityHub::ActionTarget": "securityhub:{region}:{account}:action/custom/{name}",
 }
 # The types whose `Ref` is their ARN.

@@ -12,6 +12,7 @@ from stack import SUITE, Stack, Template, read
 DROP = object()
 STATEMENT = "Policies.0.PolicyDocument.Statement"
 OTHER_RULE = "arn:aws:events:us-east-1:444455556666:rule/other"
+OTHER_GROUP = "arn:aws:scheduler:us-east-1:111122223333:schedule-group/*"
 
 # What is planted in the template, and where, for each rule to find.
 MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
@@ -49,13 +50,19 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.every_event_reaches_its_rule_and_no_other: [
         ("ImportedFindingsRule.EventPattern.detail-type", ["Security Hub Findings Imported"]),
         ("ImportedFindingsRule.EventPattern.source", DROP),
-        ("ImportedFindingsRule.EventPattern.detail.findings.Workflow", DROP),
+        ("ImportedFindingsRule.EventPattern.detail.findings.$or.0.Workflow", DROP),
         ("ImportedFindingsRule.EventPattern.detail.findings.RecordState", DROP),
         ("RequestedActionsRule.EventPattern.resources", DROP),
         ("RequestedActionsRule.EventPattern.resources.3", DROP),
         ("ImportedFindingsV2Rule.EventPattern.detail.findings.class_uid", [2004]),
         ("ImportedFindingsV2Rule.EventPattern.detail.findings.compliance.status", ["FAILED"]),
         ("ConfigComplianceRule.EventPattern.detail-type", ["Config Rule Compliance Change"]),
+    ],
+    rules.a_finding_that_passed_reaches_its_rule_only_if_it_is_open: [
+        ("ImportedFindingsRule.EventPattern.detail.findings.$or.1.Compliance.Status", ["FAILED"]),
+        ("ImportedFindingsRule.EventPattern.detail.findings.$or.1.UserDefinedFields", DROP),
+        ("ImportedFindingsRule.EventPattern.detail.findings.$or.1.UserDefinedFields.redress-outcome.4", DROP),
+        ("ImportedFindingsRule.EventPattern.detail.findings.$or.1.Workflow.Status", ["NEW"]),
     ],
     rules.everything_stored_is_encrypted_with_the_key: [
         ("FindingsQueue.KmsMasterKeyId", "alias/aws/sqs"),
@@ -78,6 +85,11 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("JobsQueue.QueueName", "redress-jobs.fifo"),
         ("KillSwitch.Name", "/redress/kill-switch"),
         ("Outcomes.Name", "redress-outcomes"),
+        ("WakeSchedules.Name", "redress-wakes"),
+    ],
+    rules.names_leave_room_for_that_of_the_stack: [
+        ("WakeSchedules.Name", {"Fn::Sub": "${AWS::StackName}-schedules"}),
+        ("JobsDeadLetters.QueueName", {"Fn::Sub": "${AWS::StackName}-dead-letters-of-jobs.fifo"}),
     ],
     rules.allows_every_resource_only_with_a_reason: [
         (f"RemediatorRole.{STATEMENT}.5.Resource", "*"),
@@ -95,6 +107,36 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.accounts_are_entered_only_within_the_organization: [
         (f"RemediatorRole.{STATEMENT}.5.Condition", DROP),
         (f"RemediatorRole.{STATEMENT}.5.Resource", "arn:aws:iam::*:role/*"),
+    ],
+    rules.roles_are_lent_only_to_the_service_that_they_trust: [
+        (f"RemediatorRole.{STATEMENT}.11.Condition", DROP),
+        (f"RemediatorRole.{STATEMENT}.11.Condition.StringEquals.iam:PassedToService", "lambda.amazonaws.com"),
+        (f"RemediatorRole.{STATEMENT}.11.Resource", {"Fn::GetAtt": "SweeperRole.Arn"}),
+    ],
+    rules.scheduler_takes_a_role_only_for_a_group_of_the_stack: [
+        ("WakeRole.AssumeRolePolicyDocument.Statement.0.Condition.ArnEquals", DROP),
+        ("WakeRole.AssumeRolePolicyDocument.Statement.0.Condition.StringEquals", DROP),
+        ("WakeRole.AssumeRolePolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn", OTHER_GROUP),
+    ],
+    rules.wakes_reach_the_sweeper_and_nothing_else: [
+        ("CisRemediator.Environment.Variables.REDRESS_SWEEP_QUEUE_ARN", {"Fn::GetAtt": "FindingsQueue.Arn"}),
+        ("CisRemediator.Environment.Variables.REDRESS_SWEEP_DEAD_LETTERS_ARN", {"Fn::GetAtt": "UndeliveredEvents.Arn"}),
+        ("CisRemediator.Environment.Variables.REDRESS_WAKE_ROLE_ARN", {"Fn::GetAtt": "SweeperRole.Arn"}),
+        ("SweepQueue.FifoQueue", True),
+        (f"WakeRole.{STATEMENT}.0.Resource", {"Fn::GetAtt": "SweepQueue.Arn"}),
+        (f"WakeRole.{STATEMENT}.0.Resource.1", {"Fn::GetAtt": "JobsQueue.Arn"}),
+        (f"WakeRole.{STATEMENT}.1.Action", "kms:GenerateDataKey"),
+        (f"WakeRole.{STATEMENT}.1.Condition", DROP),
+    ],
+    rules.the_remediator_may_set_wakes_and_no_other_schedules: [
+        ("CisRemediator.Environment.Variables.REDRESS_SCHEDULE_GROUP", "default"),
+        (f"RemediatorRole.{STATEMENT}.10", DROP),
+        (f"RemediatorRole.{STATEMENT}.10.Action", ["scheduler:CreateSchedule", "scheduler:UpdateSchedule"]),
+        (
+            f"RemediatorRole.{STATEMENT}.10.Resource",
+            {"Fn::Sub": "arn:${AWS::Partition}:scheduler:*:*:schedule/*/wake-*"},
+        ),
+        (f"RemediatorRole.{STATEMENT}.11", DROP),
     ],
     rules.only_the_rules_of_the_stack_send_to_a_queue: [
         ("FindingsQueuePolicy.PolicyDocument.Statement.0.Condition", DROP),

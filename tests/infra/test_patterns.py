@@ -2,14 +2,15 @@
 
 import copy
 import json
+import re
 from typing import Any
 
 import boto3
 import pytest
 from botocore.validate import ParamValidator
 
-from patterns import BARE, EVENTS, REACHES, event, fixtures, matches, reached
-from stack import REGION, SUITE, Stack, read
+from patterns import BARE, EVENTS, OPEN, REACHES, SETTLED, event, fixtures, matches, passed, reached
+from stack import REGION, ROOT, SUITE, Stack, read
 
 NEW_AND_FAILED = {"detail": {"findings": {"Workflow": {"Status": ["NEW"]}, "Compliance": {"Status": ["FAILED"]}}}}
 
@@ -126,6 +127,42 @@ def test_a_failure_is_known_however_it_is_spelt(status: str, status_id: int) -> 
     put(failed, "detail.findings.0.compliance.status", status)
     put(failed, "detail.findings.0.status_id", status_id)
     assert reached(Stack.of(read(SUITE)), failed) == {"ImportedFindingsV2Rule"}
+
+
+@pytest.mark.parametrize("outcome", OPEN)
+@pytest.mark.parametrize("workflow", ["NOTIFIED", "RESOLVED"])
+def test_what_is_open_is_told_that_it_passed(outcome: str, workflow: str) -> None:
+    assert reached(Stack.of(read(SUITE)), passed(outcome, workflow)) == {"ImportedFindingsRule"}
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        *(passed(outcome) for outcome in (*SETTLED, None)),
+        passed("held", workflow="SUPPRESSED"),
+        passed("held", workflow="NEW"),
+        passed("held", record="ARCHIVED"),
+    ],
+)
+def test_what_passed_and_is_not_open_reaches_no_rule(near: dict[str, Any]) -> None:
+    assert not reached(Stack.of(read(SUITE)), near)
+
+
+def test_what_passed_and_what_is_open_are_one_and_the_same_finding() -> None:
+    stack = Stack.of(read(SUITE))
+    both = passed(None)
+    (still_failed,) = copy.deepcopy(passed("held", workflow="NOTIFIED")["detail"]["findings"])
+    still_failed["Compliance"]["Status"] = "FAILED"
+    both["detail"]["findings"].append(still_failed)
+    assert not reached(stack, both)
+    both["detail"]["findings"].append(passed("held")["detail"]["findings"][0])
+    assert reached(stack, both) == {"ImportedFindingsRule"}
+
+
+def test_the_pattern_and_the_router_agree_on_what_is_open() -> None:
+    source = (ROOT / "crates" / "model" / "src" / "outcome.rs").read_text()
+    (words,) = re.findall(r"fn wants_a_person\(.*?\[(.*?)\]", source, re.DOTALL)
+    assert tuple(re.findall(r'"([a-z-]+)"', words)) == OPEN
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,10 @@ pub fn iam_action(service: &str, operation: &str) -> String {
         "S3" | "S3 Control" => "s3",
         "Resource Groups Tagging API" => "tag",
         "Config Service" => "config",
+        "AccessAnalyzer" => "access-analyzer",
+        "EFS" => "elasticfilesystem",
+        "CloudWatch Logs" => "logs",
+        "Elastic Load Balancing" | "Elastic Load Balancing v2" => "elasticloadbalancing",
         _ => &service.to_ascii_lowercase().replace(' ', ""),
     };
     let name = match (service, operation) {

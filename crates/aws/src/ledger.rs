@@ -42,6 +42,9 @@ pub struct Last {
     /// A person's wish that it stay as it is.
     #[serde(default)]
     pub exempt: Option<Exempted>,
+    /// The event with which a person consented to work of several stages that is under way.
+    #[serde(default)]
+    pub consented: Option<String>,
 }
 
 /// A question that stands on a finding.

@@ -1,7 +1,7 @@
 //! The rim: everything through which Redress touches AWS, except the settings themselves.
 //!
 //! [`Org`] enters a member account with a session that may do only what was declared, [`Gate`] refuses every other call before it leaves
-//! the process, and one function classifies every SDK error. [`Ledger`], [`Vault`], [`Hub`], [`Post`], [`Bus`], [`Switch`] and [`Places`] are
+//! the process, and one function classifies every SDK error. [`Ledger`], [`Vault`], [`Hub`], [`Post`], [`Bus`], [`Switch`], [`Timer`] and [`Places`] are
 //! traits with an AWS adapter each; they stand here and not beside the engine because arrows between crates point down, and an adapter must see its trait.
 
 mod account;
@@ -19,6 +19,7 @@ mod post;
 mod queue;
 mod sdk;
 mod switch;
+mod timer;
 mod vault;
 
 pub use account::Account;
@@ -36,6 +37,7 @@ pub use post::{Channels, NoPost, Post};
 pub use queue::Queue;
 pub use sdk::{global_http, global_sdk};
 pub use switch::{NoSwitch, SsmSwitch, Switch};
+pub use timer::{NoTimer, OneShots, Timer, WakeTarget};
 pub use vault::{S3Vault, Vault};
 
 /// What every method of the rim's traits returns.

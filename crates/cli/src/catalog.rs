@@ -36,7 +36,7 @@ fn row(entry: &Entry) -> Row {
         class: spec.class.letter(),
         severity: spec.severity.to_string(),
         title: spec.title,
-        standards: spec.labels.iter().map(Label::to_string).collect(),
+        standards: spec.labels().iter().map(Label::to_string).collect(),
         resources: spec.resources,
         prowler: spec.prowler,
         config_rules: spec.config_rules,

@@ -6,7 +6,7 @@ use aws_config::BehaviorVersion;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use redress_aws::{
-    Bus, Caller, Channels, Clock, Deployment, DynamoLedger, EventBus, Hub, Ledger, NoBus, NoHub, NoPost, NoSwitch, Operator, OrgSettings,
+    Bus, Caller, Channels, Clock, Deployment, DynamoLedger, EventBus, Hub, Ledger, NoBus, NoHub, NoPost, NoSwitch, NoTimer, Operator, OrgSettings,
     Organizations, PolicyFile, Post, Queue, S3Vault, SecurityHub, SsmSwitch, Switch, SystemClock, Vault, caller, global_http,
 };
 use redress_controls::check;
@@ -99,6 +99,8 @@ impl Site {
             post: &*self.post,
             bus: &*self.bus,
             switch: &*self.switch,
+            // Who has the command does not take the role of the schedules; the sweeper of a deployment comes by itself.
+            timer: &NoTimer,
             places: &self.organizations,
             surroundings: &Around,
             clock: &self.clock,

@@ -80,9 +80,17 @@ pub enum Standard {
     Fsbp,
     /// PCI DSS v3.2.1, by Security Hub's former control ids, which were numbered on their own (`PCI.KMS.1` is KMS.4).
     Pci321,
+    /// PCI DSS v4.0.1, by requirement.
+    Pci401,
+    /// NIST SP 800-53 revision 5, by control of NIST.
+    Nist80053,
 }
 
 impl Standard {
+    /// All of them, in the order of the table of clauses.
+    pub const ALL: [Self; 8] =
+        [Self::Cis12, Self::Cis14, Self::Cis30, Self::Cis50, Self::Fsbp, Self::Pci321, Self::Pci401, Self::Nist80053];
+
     /// The part of Security Hub's ARNs that names the standard and its version.
     ///
     /// See <https://docs.aws.amazon.com/securityhub/latest/userguide/standards-reference.html>.
@@ -94,6 +102,8 @@ impl Standard {
             Self::Cis50 => "cis-aws-foundations-benchmark/v/5.0.0",
             Self::Fsbp => "aws-foundational-security-best-practices/v/1.0.0",
             Self::Pci321 => "pci-dss/v/3.2.1",
+            Self::Pci401 => "pci-dss/v/4.0.1",
+            Self::Nist80053 => "nist-800-53/v/5.0.0",
         }
     }
 
@@ -106,6 +116,8 @@ impl Standard {
             Self::Cis50 => "CIS 5.0.0",
             Self::Fsbp => "FSBP",
             Self::Pci321 => "PCI DSS 3.2.1",
+            Self::Pci401 => "PCI DSS 4.0.1",
+            Self::Nist80053 => "NIST 800-53 r5",
         }
     }
 }

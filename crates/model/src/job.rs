@@ -21,6 +21,8 @@ pub enum Intent {
     Exempted,
     /// A person asked for the last change to be undone.
     Undo,
+    /// A finding that was answered, and wanted somebody, has passed since.
+    Passed,
 }
 
 /// What the router hands to the remediator.
@@ -37,6 +39,14 @@ pub struct Job {
     pub finding: Option<FindingKey>,
     /// The event that brought it.
     pub request: Request,
+    /// How often it had to wait, or went on from stage to stage: the pauses grow.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rounds: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// An event, as far as consent depends on it: one click is one event, however many findings and deliveries it has.
@@ -89,7 +99,7 @@ impl Request {
 impl Job {
     /// The job for a finding. Global controls act in the partition's global region, whatever region reported them.
     pub fn of(finding: Finding, intent: Intent, request: Request) -> Self {
-        Self { intent, controls: finding.controls, resource: finding.resource, finding: finding.key, request }
+        Self { intent, controls: finding.controls, resource: finding.resource, finding: finding.key, request, rounds: 0 }
     }
 
     /// What may not be worked on twice at once: the account, region and resource. Both the FIFO group and the ledger's lock.

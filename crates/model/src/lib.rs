@@ -3,6 +3,7 @@
 //! Pure data with parsing and serialization. No I/O and no SDK, so every other crate can share it. Ids are parsed once, at the edge, and
 //! are trusted afterwards.
 
+pub mod clauses;
 pub mod control;
 pub mod event;
 pub mod finding;

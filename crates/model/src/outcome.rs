@@ -55,11 +55,22 @@ pub enum Outcome {
     NeedsPerson {
         /// The exact steps.
         steps: String,
+        /// AWS's page on it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        link: String,
+        /// What was changed and verified on the way.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
     },
-    /// The resource is busy; the next run goes on.
+    /// It takes more than one run: the resource is busy, or a stage of longer work is done.
     InProgress {
-        /// What is waited for.
+        /// What is waited for, or comes next.
         why: String,
+        /// What was changed and verified on the way.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
+        /// When the next run comes, or a little later.
+        next: Timestamp,
     },
     /// Changed, read again, and found good.
     Remediated {
@@ -135,6 +146,7 @@ impl Outcome {
         match self {
             Self::Planned { changes, .. } | Self::NeedsApproval { changes, .. } => format!("{} {}", self.word(), changes.join("; ")),
             Self::Deferred { .. } => self.word().to_owned(),
+            Self::InProgress { why, changes, .. } => format!("{} {why} {}", self.word(), changes.join("; ")),
             other => format!("{} {}", other.word(), other.sentence()),
         }
     }
@@ -160,17 +172,7 @@ impl Outcome {
 
     /// Whether a person should hear of it.
     pub fn wants_a_person(&self) -> bool {
-        match self {
-            Self::Held { .. } | Self::NeedsApproval { .. } | Self::NeedsPerson { .. } | Self::PutBack { .. } | Self::Failed { .. } => true,
-            Self::Absent
-            | Self::Compliant
-            | Self::Planned { .. }
-            | Self::Deferred { .. }
-            | Self::Exempt { .. }
-            | Self::InProgress { .. }
-            | Self::Remediated { .. }
-            | Self::Undone { .. } => false,
-        }
+        wants_a_person(self.word())
     }
 
     /// The sentence that people read.
@@ -190,14 +192,29 @@ impl Outcome {
                 let until = until.map_or_else(String::new, |until| format!(" until {}", minute(until)));
                 format!("needs approval{until} ({why}); approve it (custom action, or redress approve) to change: {}", changes.join("; "))
             }
-            Self::NeedsPerson { steps } => format!("needs a person: {steps}"),
-            Self::InProgress { why } => format!("in progress: {why}"),
+            Self::NeedsPerson { steps, link, changes } => {
+                let done = if changes.is_empty() { String::new() } else { format!("changed and verified: {}; ", changes.join("; ")) };
+                format!("{done}needs a person: {steps}{}", see(link))
+            }
+            Self::InProgress { why, changes, next } => {
+                let done = if changes.is_empty() { String::new() } else { format!("changed and verified: {}; ", changes.join("; ")) };
+                format!("{done}in progress: {why}; goes on at {}", minute(*next))
+            }
             Self::Remediated { changes } => format!("changed and verified: {}", changes.join("; ")),
             Self::Undone { changes } => format!("undone and verified: {}", changes.join("; ")),
             Self::PutBack { why } => format!("put back as it was: {why}"),
             Self::Failed { why } => format!("failed: {why}"),
         }
     }
+}
+
+/// Whether an outcome of this word is one that a person should hear of.
+pub fn wants_a_person(word: &str) -> bool {
+    ["held", "needs-approval", "needs-person", "put-back", "failed"].contains(&word)
+}
+
+fn see(link: &str) -> String {
+    if link.is_empty() { String::new() } else { format!(" See {link}") }
 }
 
 fn minute(at: Timestamp) -> String {
@@ -212,11 +229,19 @@ const NOTE_LIMIT: usize = 512;
 /// See <https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_NoteUpdate.html>.
 pub fn note(outcome: &Outcome, run: crate::RunId) -> String {
     let tail = format!(" [run {run}]");
-    let room = NOTE_LIMIT - "Redress: ".len() - tail.len();
-    let sentence = outcome.sentence();
+    // Steps may be long; where to read on is never cut off.
+    let (sentence, link) = match outcome {
+        Outcome::NeedsPerson { link, .. } => {
+            let (sentence, link) = (outcome.sentence(), see(link));
+            (sentence.strip_suffix(&link).unwrap_or(&sentence).to_owned(), link)
+        }
+        other => (other.sentence(), String::new()),
+    };
+    let room = NOTE_LIMIT.saturating_sub("Redress: ".len() + link.chars().count() + tail.len());
     let fits = sentence.chars().count() <= room;
-    let body: String = if fits { sentence } else { sentence.chars().take(room - 3).chain("...".chars()).collect() };
-    format!("Redress: {body}{tail}")
+    let body: String =
+        if fits { sentence } else { sentence.chars().take(room.saturating_sub(3)).chain("...".chars()).collect() };
+    format!("Redress: {body}{link}{tail}")
 }
 
 #[cfg(test)]
@@ -234,8 +259,8 @@ mod tests {
             Outcome::Deferred { why: why.clone(), until: Timestamp::UNIX_EPOCH },
             Outcome::Exempt { why: why.clone(), until: Timestamp::UNIX_EPOCH, changes: vec![] },
             Outcome::NeedsApproval { why: why.clone(), changes: changes.clone(), until: None },
-            Outcome::NeedsPerson { steps },
-            Outcome::InProgress { why: why.clone() },
+            Outcome::NeedsPerson { steps, link: "https://example.com".into(), changes: changes.clone() },
+            Outcome::InProgress { why: why.clone(), changes: changes.clone(), next: Timestamp::UNIX_EPOCH },
             Outcome::Remediated { changes: changes.clone() },
             Outcome::Undone { changes },
             Outcome::PutBack { why: why.clone() },
@@ -256,7 +281,19 @@ mod tests {
 
     #[test]
     fn notify_only_is_notified_never_resolved() {
-        assert_eq!(Outcome::NeedsPerson { steps: "x".into() }.workflow(), Some(Workflow::Notified));
+        assert_eq!(tell("x").workflow(), Some(Workflow::Notified));
+    }
+
+    fn tell(steps: &str) -> Outcome {
+        Outcome::NeedsPerson { steps: steps.into(), link: "https://docs.aws.amazon.com/page".into(), changes: Vec::new() }
+    }
+
+    #[test]
+    fn the_note_of_long_steps_still_says_where_to_read_on() {
+        let run = RunId::new(jiff::Timestamp::UNIX_EPOCH, [1; 10]);
+        let note = note(&tell(&"x".repeat(900)), run);
+        assert_eq!(note.chars().count(), NOTE_LIMIT);
+        assert!(note.contains("... See https://docs.aws.amazon.com/page [run"), "{note}");
     }
 
     #[test]
@@ -267,6 +304,12 @@ mod tests {
             assert!(note.chars().count() <= NOTE_LIMIT);
             assert!(note.ends_with(&format!("[run {run}]")));
         }
+    }
+
+    #[test]
+    fn people_hear_of_what_they_must_decide_do_or_repair() {
+        let words: Vec<_> = all().iter().filter(|outcome| outcome.wants_a_person()).map(Outcome::word).collect();
+        assert_eq!(words, ["held", "needs-approval", "needs-person", "put-back", "failed"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A control: an opinion about a setting.
 
-use redress_model::{Class, Label, Resource, Scope, Severity};
+use redress_model::{Class, Label, Resource, Scope, Severity, clauses::clauses};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -21,8 +21,6 @@ pub struct Spec {
     pub scope: Scope,
     /// The ASFF resource types of its findings.
     pub resources: &'static [&'static str],
-    /// The clauses of standards that it satisfies.
-    pub labels: &'static [Label],
     /// The checks of Prowler that report the same.
     pub prowler: &'static [&'static str],
     /// The managed rules of AWS Config that report the same, and name a resource by which it can be found.
@@ -41,6 +39,11 @@ pub struct InCode {
 }
 
 impl Spec {
+    /// The clauses of standards that it satisfies.
+    pub fn labels(&self) -> &'static [Label] {
+        clauses(self.id)
+    }
+
     /// AWS's page on the control.
     pub fn link(&self) -> String {
         let (service, number) = self.id.split_once('.').unwrap_or((self.id, ""));

@@ -5,7 +5,7 @@ mod report;
 mod work;
 
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Account, Accounts, Begun, Bus, Clock, Error, Hub, Kind, Ledger, Memory, Places, Post, Result, Switch, Vault, Visit};
+use redress_aws::{Account, Accounts, Begun, Bus, Clock, Error, Hub, Kind, Ledger, Memory, Places, Post, Result, Switch, Timer, Vault, Visit};
 use redress_model::{
     ControlId, ImageName, Intent, Job, Mode, Outcome, Record, Resource, RunId,
     job::FindingKey,
@@ -43,6 +43,8 @@ pub struct Rim<'a> {
     pub bus: &'a dyn Bus,
     /// Stops every write.
     pub switch: &'a dyn Switch,
+    /// Wakes the suite for what goes on later.
+    pub timer: &'a dyn Timer,
     /// Knows the names of accounts.
     pub places: &'a dyn Places,
     /// Knows what is around a resource.
@@ -154,7 +156,6 @@ impl<'a> Engine<'a> {
             Err(error) => Err(error),
         };
         let (found, given_up) = match (found, attempt) {
-            (Ok(Found { outcome: Outcome::InProgress { why }, .. }), Attempt::More) => return self.again(work, id, why).await,
             (Ok(found), _) => (found, false),
             (Err(error), Attempt::More) if error.is_retryable() => return self.again(work, id, error.to_string()).await,
             (Err(error), _) => {
@@ -262,7 +263,10 @@ impl<'a> Engine<'a> {
         };
         let found = self.look(&work, run, &account).await;
         calls.extend(account.gate().passed());
-        (work, aside, found.map(Some))
+        // A finding that has passed is closed where the live resource agrees; where it does not, Security Hub will look again.
+        let is_moot = |found: &Found| work.intent == Intent::Passed && !matches!(found.outcome, Outcome::Compliant | Outcome::Absent);
+        let found = found.map(|found| Some(found).filter(|found| !is_moot(found)));
+        (work, aside, found)
     }
 
     async fn look(&self, work: &Work, run: &Run, account: &Account) -> Result<Found> {
@@ -272,7 +276,7 @@ impl<'a> Engine<'a> {
         let at = Applying { views, entry, resource, params, account, clock: self.rim.clock, switch: self.rim.switch, is_automatic };
         match work.intent {
             Intent::Undo => self.take_back(work, run, &at).await,
-            Intent::Automatic | Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted => {
+            Intent::Automatic | Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted | Intent::Passed => {
                 self.remediate(work, run, &at).await
             }
         }
@@ -294,7 +298,8 @@ impl<'a> Engine<'a> {
         let Some(reading) = at.read().await? else { return Ok(Found::plain(Outcome::Absent, Json::Null)) };
         let before = reading.value.clone();
         let first = reading.clone();
-        let (after, asks) = match wanted(work, reading)? {
+        let now = self.rim.clock.now();
+        let (after, asks) = match wanted(work, reading, now)? {
             Wanted::Value(after, asks) => (after, asks),
             // A person who decided to leave it as it is does not want to be told what to do.
             Wanted::Nothing(outcome @ Outcome::NeedsPerson { .. }) => {
@@ -425,8 +430,8 @@ impl<'a> Engine<'a> {
         let (outcome, left) = match verified {
             Ok(Verified::Good { left, changes }) => match proof {
                 Proof::ControlsKeep => {
-                    let outcome = Outcome::Remediated { changes };
-                    (in_part(work, &Reading { value: left.value.clone(), facts: left.facts }, outcome)?, Some(left.value))
+                    let outcome = as_far_as_it_went(work, &left, changes, self.rim.clock.now())?;
+                    (in_part(work, &left, outcome)?, Some(left.value))
                 }
                 Proof::AsPlanned => (Outcome::Undone { changes }, None),
             },
@@ -502,7 +507,7 @@ enum Wanted {
 }
 
 /// What all controls of the work want together: each sees what the ones before it want.
-fn wanted(work: &Work, mut reading: Reading) -> Result<Wanted> {
+fn wanted(work: &Work, mut reading: Reading, now: Timestamp) -> Result<Wanted> {
     let mut asks = Vec::new();
     for View { entry, params, .. } in &work.views {
         match entry.want(&reading, params)? {
@@ -512,14 +517,40 @@ fn wanted(work: &Work, mut reading: Reading) -> Result<Wanted> {
                 reading.value = to;
                 asks.push(why);
             }
-            Want::Wait(why) => return Ok(Wanted::Nothing(Outcome::InProgress { why })),
+            Want::Wait(why) => {
+                let next = now + pause(work);
+                return Ok(Wanted::Nothing(Outcome::InProgress { why, changes: Vec::new(), next }));
+            }
             Want::Tell(steps) => {
-                let steps = format!("{steps} See {}", entry.spec.link());
-                return Ok(Wanted::Nothing(Outcome::NeedsPerson { steps }));
+                return Ok(Wanted::Nothing(Outcome::NeedsPerson { steps, link: entry.spec.link(), changes: Vec::new() }));
             }
         }
     }
     Ok(Wanted::Value(reading.value, asks))
+}
+
+/// What a verified change amounts to: all of it, a stage of longer work, or what could be done before a person goes on.
+fn as_far_as_it_went(work: &Work, left: &Reading, changes: Vec<String>, now: Timestamp) -> Result<Outcome> {
+    for View { entry, params, .. } in &work.views {
+        let why = match entry.want(left, params)? {
+            Want::Keep => continue,
+            Want::Tell(steps) => return Ok(Outcome::NeedsPerson { steps, link: entry.spec.link(), changes }),
+            Want::Wait(why) => why,
+            Want::Set(to) => format!("next: {}", entry.changes(&left.value, &to)?.join("; ")),
+            Want::Ask { to, why } => format!("next, with approval ({why}): {}", entry.changes(&left.value, &to)?.join("; ")),
+        };
+        return Ok(Outcome::InProgress { why, changes, next: now + FIRST_PAUSE });
+    }
+    Ok(Outcome::Remediated { changes })
+}
+
+/// The first pause of work that goes on later.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// The pause before the next round: twice as long each time, up to an hour.
+fn pause(work: &Work) -> SignedDuration {
+    let rounds = work.jobs.iter().map(|job| job.rounds).max().unwrap_or(0);
+    SignedDuration::from_mins(1 << rounds.min(6)).min(SignedDuration::from_hours(1))
 }
 
 /// Good, as far as it is not exempt: what still violates the control without the rules that are excepted is not called resolved.

@@ -32,6 +32,8 @@ pub struct Entry {
     pub reads: &'static [Action],
     /// The actions that writing needs beyond those.
     pub writes: &'static [Action],
+    /// Whether a change is one stage of longer work.
+    pub staged: bool,
     /// The source file that holds it, with its documentation.
     pub file: &'static str,
     get: Get,
@@ -40,6 +42,7 @@ pub struct Entry {
     same: fn(&Json, &Json) -> Result<bool>,
     undo: fn(&Json, &Json) -> Result<Undo>,
     is_ours: fn(&Json, &Json, &Json) -> Result<bool>,
+    reached: fn(&Json, &Json, &Json) -> Result<bool>,
     changes: fn(&Json, &Json) -> Result<Vec<String>>,
     check: fn(&Json) -> std::result::Result<(), String>,
     schema: fn() -> schemars::Schema,
@@ -60,6 +63,7 @@ impl Entry {
             setting: C::Setting::NAME,
             reads: C::Setting::READS,
             writes: C::Setting::WRITES,
+            staged: C::Setting::STAGED,
             file: Location::caller().file(),
             get: get::<C>,
             put: put::<C>,
@@ -67,6 +71,7 @@ impl Entry {
             same: same::<C>,
             undo: undo::<C>,
             is_ours: is_ours::<C>,
+            reached: reached::<C>,
             changes: changes::<C>,
             check: check::<C>,
             schema: || schemars::schema_for!(C::Params),
@@ -119,6 +124,14 @@ impl Entry {
     /// When a value is not of the setting's type.
     pub fn undo(&self, from: &Json, to: &Json) -> Result<Undo> {
         (self.undo)(from, to)
+    }
+
+    /// Whether `live` shows what a write was for.
+    ///
+    /// # Errors
+    /// When a value is not of the setting's type.
+    pub fn reached(&self, from: &Json, to: &Json, live: &Json) -> Result<bool> {
+        (self.reached)(from, to, live)
     }
 
     /// Whether our own write may have left `live`.
@@ -216,6 +229,10 @@ fn same<C: Control>(one: &Json, other: &Json) -> Result<bool> {
 
 fn undo<C: Control>(from: &Json, to: &Json) -> Result<Undo> {
     Ok(C::Setting::undo(&typed(C::SPEC.id, from)?, &typed(C::SPEC.id, to)?))
+}
+
+fn reached<C: Control>(from: &Json, to: &Json, live: &Json) -> Result<bool> {
+    Ok(C::Setting::reached(&typed(C::SPEC.id, from)?, &typed(C::SPEC.id, to)?, &typed(C::SPEC.id, live)?))
 }
 
 fn is_ours<C: Control>(from: &Json, to: &Json, live: &Json) -> Result<bool> {

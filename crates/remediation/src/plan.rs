@@ -74,7 +74,7 @@ pub struct Applied {
 /// What must be read for a change to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// Every control says `Keep`.
+    /// Every control says `Keep`; or the value is the planned one, and what remains is a person's work, or a later stage.
     ControlsKeep,
     /// The value is the planned one: the proof of an undo.
     AsPlanned,
@@ -234,8 +234,11 @@ impl Applied {
         match proof {
             Proof::AsPlanned => at.entry.same(&reading.value, &self.plan.after),
             Proof::ControlsKeep => {
+                let is_as_planned = at.entry.reached(&self.plan.before, &self.plan.after, &reading.value)?;
                 for View { entry, params, .. } in at.views {
-                    if entry.want(reading, params)? != Want::Keep {
+                    let want = entry.want(reading, params)?;
+                    let is_as_far_as_it_goes = is_as_planned && (entry.staged || matches!(want, Want::Tell(_)));
+                    if want != Want::Keep && !is_as_far_as_it_goes {
                         return Ok(false);
                     }
                 }

@@ -35,6 +35,10 @@ pub trait Setting: Sized + Send + Sync + 'static {
     /// The actions that `put` needs beyond those.
     const WRITES: &'static [Action];
 
+    /// Whether a change is one stage of longer work: the way goes on after it, in later runs, and a value that is as planned proves the
+    /// stage.
+    const STAGED: bool = false;
+
     /// Reads the live value; `None` when the thing is gone.
     ///
     /// # Errors
@@ -50,6 +54,11 @@ pub trait Setting: Sized + Send + Sync + 'static {
     /// Whether the way from `from` to `to` can be gone back.
     fn undo(_from: &Self::Value, _to: &Self::Value) -> Undo {
         Undo::Exact
+    }
+
+    /// Whether `live` shows what our write from `from` to `to` was for. Stages that come by themselves may follow at once.
+    fn reached(_from: &Self::Value, to: &Self::Value, live: &Self::Value) -> bool {
+        live == to
     }
 
     /// Whether `live` is what our own write from `from` to `to` may have left, whole or half done: only that is put back. Settings that

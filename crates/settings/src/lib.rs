@@ -3,10 +3,18 @@
 //! This is the only crate of the functions with the SDKs of the services that are changed, and settings are the only code that may change an account: to review what Redress can do, read
 //! the `READS` and `WRITES` here. A setting has no opinion about what its value should be; controls have.
 
+#[cfg(feature = "access_analyzer")]
+pub mod access_analyzer;
+#[cfg(feature = "account")]
+pub mod account;
 #[cfg(feature = "cloudtrail")]
 pub mod cloudtrail;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "ec2")]
 pub mod ec2;
+#[cfg(feature = "efs")]
+pub mod efs;
 #[cfg(feature = "iam")]
 pub mod granted;
 #[cfg(feature = "iam")]

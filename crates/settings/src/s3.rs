@@ -1,4 +1,9 @@
-//! S3 buckets: the policy, and the block on public access. Every call says whose bucket it expects.
+//! S3 buckets: the policy, the block on public access, access logs, and the second factor for deleting. Every call says whose bucket it expects.
+
+pub(crate) mod log_bucket;
+mod logging;
+
+pub use logging::{BucketLogging, Logging, LoggingFacts, MfaDelete, MfaDeleteFacts, MfaDeletion};
 
 use aws_sdk_s3::types::{Grantee, Permission, PublicAccessBlockConfiguration};
 use redress_aws::Called;

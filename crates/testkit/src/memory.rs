@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use redress_aws::{
     Account, Accounts, Annotation, Answer, Begun, Bus, Clock, Error, Gate, Hub, Kind, Ledger, Listed, Memory, Places, Post, Result, Switch,
-    Vault, Visit,
+    Timer, Vault, Visit,
 };
 use redress_model::{
     AccountId, Class, Digest, ImageName, Intent, Job, Mode, Partition, Policy, Record, Region, Request, Resource, RunId, Scope, Severity,
@@ -142,7 +142,6 @@ macro_rules! dial_control {
                 class: Class::$class,
                 scope: Scope::Regional,
                 resources: &["Dial"],
-                labels: &[],
                 prowler: &[],
                 config_rules: &[],
                 in_code: InCode { cloudformation: "Level: right", terraform: "level = right" },
@@ -238,6 +237,8 @@ pub struct Bench {
     pub listed: Mutex<Vec<Listed>>,
     /// The outcomes that were announced on the bus.
     pub announced: Mutex<Vec<&'static str>>,
+    /// When the suite is to be woken.
+    pub woken: Mutex<Vec<Timestamp>>,
     /// The positions of the kill switch, one for each look at it; the last one stays.
     pub switch: Mutex<VecDeque<Result<Option<String>>>>,
     /// The tags of every dial.
@@ -269,6 +270,7 @@ impl Default for Bench {
             letters: Mutex::default(),
             listed: Mutex::default(),
             announced: Mutex::default(),
+            woken: Mutex::default(),
             switch: Mutex::default(),
             tags: Mutex::default(),
             tags_fail: Mutex::default(),
@@ -298,6 +300,13 @@ impl Accounts for Bench {
             Ok(Account::new(visit.account.clone(), visit.region.clone(), visit.partition.clone(), &sdk, gate, visit.now))
         };
         Box::pin(async { answer })
+    }
+}
+
+impl Timer for Bench {
+    fn wake(&self, at: Timestamp) -> Answer<'_, ()> {
+        lock(&self.woken).push(at);
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -564,7 +573,7 @@ impl<'a> DialOn<'a> {
             let controls: Vec<_> = places.iter().map(|place| entries[*place].id().unwrap()).collect();
             let name = if self.jobs.is_empty() { "finding".to_owned() } else { format!("finding of {controls:?}") };
             let finding = Some(FindingKey::asff(name, "product"));
-            Job { intent, controls, resource: self.resource(), finding, request: request.clone() }
+            Job { intent, controls, resource: self.resource(), finding, request: request.clone(), rounds: 0 }
         };
         let jobs = if self.jobs.is_empty() { &all } else { &self.jobs }.iter().map(job).collect();
         let work = Work {
@@ -584,6 +593,7 @@ impl<'a> DialOn<'a> {
             post: *bench,
             bus: *bench,
             switch: *bench,
+            timer: *bench,
             places: *bench,
             surroundings: *bench,
             clock: &bench.clock,

@@ -198,7 +198,7 @@ async fn filled(world: &World, violation: &Violation, seen: &Seen, took: Duratio
         control: spec.id,
         title: spec.title,
         class: spec.class.letter(),
-        clauses: spec.labels.iter().map(ToString::to_string).collect(),
+        clauses: spec.labels().iter().map(ToString::to_string).collect(),
         resource: violation.staged.resource.clone(),
         outcome: seen.outcome.clone(),
         workflow: seen.workflow.clone(),

@@ -35,7 +35,7 @@ impl NewControl {
         fs::write(&file, TEMPLATE.replace("{id}", id).replace("{Type}", &type_name))?;
         fs::write(&event, text)?;
         println!("wrote {} and {}", file.display(), event.display());
-        println!("next: fill in both, stage its bad example in crates/testkit/src/stage, then `make generate` and `make test`");
+        println!("next: fill in both and a row of crates/model/clauses.csv, stage its bad example in crates/testkit/src/stage, then `make generate` and `make test`");
         Ok(())
     }
 }
@@ -57,7 +57,7 @@ const TEMPLATE: &str = r#"//! # Risk
 //! # Undo
 //! Exact, in part, or not at all, and why.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, FactsOf, InCode, Located, Spec, ValueOf, Want};
 
 /// {id}
@@ -74,7 +74,6 @@ impl Control for {Type} {
         class: Class::Tell,
         scope: Scope::Regional,
         resources: &["AwsS3Bucket"],
-        labels: &[Label { standard: Standard::Cis30, clause: "0.0" }],
         prowler: &[],
         config_rules: &[],
         in_code: InCode { cloudformation: "", terraform: "" },

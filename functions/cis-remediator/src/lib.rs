@@ -13,8 +13,8 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use lanes::{Lane, Piece, Received, Rules};
 use redress_aws::{
-    Answer, Channels, Clock, DynamoLedger, EventBus, Org, OrgSettings, Organizations, PolicyFile, S3Vault, SecurityHub, SsmSwitch, Switch,
-    SystemClock,
+    Answer, Channels, Clock, DynamoLedger, EventBus, OneShots, Org, OrgSettings, Organizations, PolicyFile, S3Vault, SecurityHub, SsmSwitch, Switch,
+    SystemClock, WakeTarget,
 };
 use redress_controls::check;
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
@@ -32,6 +32,7 @@ pub struct CisRemediator {
     post: Channels,
     bus: EventBus,
     switch: Counted,
+    timer: OneShots,
     organizations: Organizations,
     policy: PolicyFile,
     clock: SystemClock,
@@ -78,6 +79,15 @@ impl CisRemediator {
             post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
             bus: EventBus::new(sdk, env.text("REDRESS_BUS_NAME")?),
             switch: Counted(SsmSwitch::new(sdk, env.text("REDRESS_KILL_SWITCH")?)),
+            timer: OneShots::new(
+                sdk,
+                env.text("REDRESS_SCHEDULE_GROUP")?,
+                WakeTarget {
+                    queue: env.text("REDRESS_SWEEP_QUEUE_ARN")?,
+                    dead_letters: env.text("REDRESS_SWEEP_DEAD_LETTERS_ARN")?,
+                    role: env.text("REDRESS_WAKE_ROLE_ARN")?,
+                },
+            ),
             organizations: Organizations::new(sdk),
             policy,
             clock: SystemClock,
@@ -123,6 +133,7 @@ impl CisRemediator {
             post: &self.post,
             bus: &self.bus,
             switch: &self.switch,
+            timer: &self.timer,
             places: &self.organizations,
             surroundings: &Around,
             clock: &self.clock,

@@ -52,7 +52,7 @@ impl FindingSweeper {
     async fn end(&self, item: &Listed, body: &Json) -> Result<()> {
         let job: Option<Job> = body.get("job").and_then(|job| serde_json::from_value(job.clone()).ok());
         match job {
-            Some(Job { finding: Some(finding), .. }) if self.is_open(Some(&finding), Workflow::Notified).await? => {
+            Some(Job { finding: Some(finding), .. }) if self.is_open(Some(&finding), &[Workflow::Notified]).await? => {
                 self.reopen(&finding, "its exemption has ended: opened again").await?;
             }
             // Nothing of Security Hub's can be opened: the job itself comes again.

@@ -1,8 +1,9 @@
-//! Jobs that were put off: until a change window opens, an hour's allowance is new, or the kill switch is off.
+//! Jobs that were put off, until a change window opens, an hour's allowance is new, or the kill switch is off; and work that takes more than
+//! one run.
 
 use jiff::Timestamp;
 use redress_aws::{List, Result};
-use redress_model::{Job, Workflow};
+use redress_model::{Intent, Job, Workflow};
 use tracing::{error, info};
 
 use crate::FindingSweeper;
@@ -15,12 +16,22 @@ impl FindingSweeper {
         let due = self.ledger.due(List::Later, now).await?;
         for item in due.iter().take(AT_ONCE) {
             match serde_json::from_str::<Job>(&item.body) {
-                Ok(job) if self.is_open(job.finding.as_ref(), Workflow::New).await? => self.send(item, &job).await?,
+                Ok(job) if self.is_open(job.finding.as_ref(), open_for(job.intent)).await? => self.send(item, &job).await?,
                 Ok(job) => info!(resource = job.resource.id, "its finding wants nothing any more"),
                 Err(error) => error!(%error, "on the list of what was put off is something that is no job"),
             }
             self.strike(item).await?;
         }
         Ok(due.len().min(AT_ONCE))
+    }
+}
+
+/// The states of a finding in which a job goes on: what nobody asked for only while nobody took the finding over.
+fn open_for(intent: Intent) -> &'static [Workflow] {
+    match intent {
+        Intent::Automatic => &[Workflow::New],
+        Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted | Intent::Undo | Intent::Passed => {
+            &[Workflow::New, Workflow::Notified]
+        }
     }
 }

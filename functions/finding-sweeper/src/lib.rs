@@ -2,7 +2,8 @@
 //!
 //! On a schedule: findings that were resolved and still fail are opened again, and counted for the alarm; jobs that were put off are sent
 //! when they are due, if their findings still want it; notices become a digest per account; exemptions that end soon are told, and the
-//! findings of those that ended are opened again. Changes nothing in any account. Each part goes on where another fails.
+//! findings of those that ended are opened again. Changes nothing in any account. Each part goes on where another fails. One-shot schedules
+//! wake it in between for what is due then, and for nothing else.
 
 mod exemptions;
 mod false_successes;
@@ -97,11 +98,11 @@ impl FindingSweeper {
 
     /// Whether a finding is open for us as Security Hub has it now: failed, active, and in this state. Where there is none, the live resource
     /// will tell.
-    async fn is_open(&self, finding: Option<&FindingKey>, state: Workflow) -> Result<bool> {
+    async fn is_open(&self, finding: Option<&FindingKey>, states: &[Workflow]) -> Result<bool> {
         let Some(key) = finding else { return Ok(true) };
         if key.ocsf_account.is_some() {
-            let statuses: &[f64] = if state == Workflow::New { &[0.0, 1.0] } else { &[2.0] };
-            return self.hub.is_open_in_version_2(key, statuses).await;
+            let of = |state: &Workflow| if *state == Workflow::New { vec![0.0, 1.0] } else { vec![2.0] };
+            return self.hub.is_open_in_version_2(key, &states.iter().flat_map(of).collect::<Vec<_>>()).await;
         }
         let found = self.hub.find(&key.id).await?;
         let is = |finding: &serde_json::Value, pointer: &str, wanted: &str| {
@@ -111,7 +112,7 @@ impl FindingSweeper {
             is(finding, "/ProductArn", &key.product)
                 && is(finding, "/RecordState", "ACTIVE")
                 && is(finding, "/Compliance/Status", "FAILED")
-                && is(finding, "/Workflow/Status", state.as_str())
+                && states.iter().any(|state| is(finding, "/Workflow/Status", state.as_str()))
         }))
     }
 
@@ -121,9 +122,22 @@ impl FindingSweeper {
     }
 }
 
+/// The time for which a one-shot schedule woke us; none for the sweeps of the rule.
+fn due(message: &Message) -> Option<Timestamp> {
+    let body: serde_json::Value = serde_json::from_str(&message.body).ok()?;
+    body.get("due")?.as_str()?.parse().ok()
+}
+
 impl Function for FindingSweeper {
     async fn handle(&self, batch: Vec<Message>, _deadline: Timestamp) -> Vec<String> {
-        let Err(error) = self.sweep(self.clock.now()).await else { return Vec::new() };
+        let now = self.clock.now();
+        let woken_for: Option<Vec<Timestamp>> = batch.iter().map(due).collect();
+        let swept = match woken_for.into_iter().flatten().max() {
+            // Woken for what is due at a time, which our clock may not have reached yet.
+            Some(due) => self.send_what_is_due(now.max(due)).await.map(|count| info!(count, "woken")),
+            None => self.sweep(now).await,
+        };
+        let Err(error) = swept else { return Vec::new() };
         error!(%error, "comes again");
         batch.into_iter().map(|message| message.id).collect()
     }

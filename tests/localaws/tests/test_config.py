@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Credentials, Local
+from test_cloudtrail import trail_bucket
 from test_identity import refusal
 
 
@@ -33,7 +34,8 @@ def _database(rds: Any) -> None:
 
 def test_resources_are_counted_by_type(local: Local, account: str, function_role: Credentials) -> None:
     s3, ec2 = local.client("s3", account), local.client("ec2", account)
-    for number in range(3):
+    bucket = trail_bucket(local, account)
+    for number in range(2):
         s3.create_bucket(Bucket=f"counted-{number}-{account}")
     groups = len(ec2.describe_security_groups()["SecurityGroups"])
     ec2.create_security_group(GroupName="g", Description="d")
@@ -41,7 +43,7 @@ def test_resources_are_counted_by_type(local: Local, account: str, function_role
     ec2.terminate_instances(InstanceIds=[made[0]["InstanceId"]])
     local.client("kms", account).create_key()
     _database(local.client("rds", account))
-    local.client("cloudtrail", account).create_trail(Name="trail", S3BucketName=f"counted-0-{account}")
+    local.client("cloudtrail", account).create_trail(Name="trail", S3BucketName=bucket)
     local.client("iam", account).create_user(UserName="u")
     member = local.assume(function_role, local.member_role(account), ExternalId=local.report["external_id"])
     expected = {

@@ -1,4 +1,4 @@
-"""RDS, KMS, CloudTrail and CloudWatch in a member account."""
+"""RDS, KMS and CloudWatch in a member account."""
 
 from __future__ import annotations
 
@@ -115,48 +115,6 @@ def test_other_keys_cannot_rotate(local: Local, account: str, options: dict[str,
     assert refusal(caught)[0] == "UnsupportedOperationException"
 
 
-def _trail(local: Local, account: str, name: str = "trail", **options: Any) -> tuple[Any, str]:
-    bucket = f"trail-{name}-{account}"
-    local.client("s3", account).create_bucket(Bucket=bucket)
-    cloudtrail = local.client("cloudtrail", account)
-    made = cloudtrail.create_trail(Name=name, S3BucketName=bucket, **options)
-    return cloudtrail, made["TrailARN"]
-
-
-def test_a_trail_is_readable_from_other_regions_by_its_arn(local: Local, account: str) -> None:
-    _, arn = _trail(local, account, IsMultiRegionTrail=True)
-    there = local.client("cloudtrail", account, "eu-west-1")
-    assert there.get_trail(Name=arn)["Trail"]["HomeRegion"] == "us-east-1"
-    assert there.get_trail_status(Name=arn)["IsLogging"] is False
-    assert [t["TrailARN"] for t in there.describe_trails(trailNameList=[arn])["trailList"]] == [arn]
-    assert "EventSelectors" in there.get_event_selectors(TrailName=arn)
-
-
-def test_trails_are_described_by_name(local: Local, account: str) -> None:
-    cloudtrail, arn = _trail(local, account, "one")
-    _trail(local, account, "two")
-    assert [t["Name"] for t in cloudtrail.describe_trails(trailNameList=["one"])["trailList"]] == ["one"]
-    assert [t["Name"] for t in cloudtrail.describe_trails(trailNameList=[arn])["trailList"]] == ["one"]
-    assert len(cloudtrail.describe_trails()["trailList"]) == 2
-
-
-def test_validation_of_log_files_is_told_everywhere(local: Local, account: str) -> None:
-    cloudtrail, arn = _trail(local, account, EnableLogFileValidation=False)
-    cloudtrail.update_trail(Name=arn, EnableLogFileValidation=True)
-    assert cloudtrail.get_trail(Name=arn)["Trail"]["LogFileValidationEnabled"] is True
-    assert cloudtrail.describe_trails()["trailList"][0]["LogFileValidationEnabled"] is True
-    cloudtrail.update_trail(Name="trail", EnableLogFileValidation=False)
-    assert cloudtrail.describe_trails()["trailList"][0]["LogFileValidationEnabled"] is False
-
-
-def test_a_trail_can_be_made_multi_regional_and_encrypted(local: Local, account: str) -> None:
-    cloudtrail, arn = _trail(local, account)
-    key = local.client("kms", account).create_key()["KeyMetadata"]["Arn"]
-    cloudtrail.update_trail(Name=arn, IsMultiRegionTrail=True, KmsKeyId=key)
-    told = cloudtrail.get_trail(Name=arn)["Trail"]
-    assert (told["IsMultiRegionTrail"], told["KmsKeyId"]) == (True, key)
-
-
 def test_metrics_that_were_put_are_read_back(local: Local, account: str) -> None:
     cloudwatch = local.client("cloudwatch", account)
     dimensions = [{"Name": "InstanceId", "Value": "i-1"}]
@@ -177,12 +135,6 @@ def test_metrics_that_were_put_are_read_back(local: Local, account: str) -> None
         "Datapoints"
     ]
     assert points == []
-
-
-def test_default_event_selectors_are_told(local: Local, account: str) -> None:
-    cloudtrail, arn = _trail(local, account)
-    told = cloudtrail.get_event_selectors(TrailName=arn)["EventSelectors"]
-    assert [(s["ReadWriteType"], s["IncludeManagementEvents"]) for s in told] == [("All", True)]
 
 
 def test_a_key_policy_is_read_back(local: Local, account: str) -> None:

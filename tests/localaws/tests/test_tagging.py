@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Credentials, Local
+from test_cloudtrail import trail_bucket
 from test_identity import refusal
 
 TAGS = [{"Key": "environment", "Value": "prod"}]
@@ -82,9 +83,8 @@ def _database(local: Local, account: str) -> str:
 
 
 def _trail(local: Local, account: str) -> str:
-    local.client("s3", account).create_bucket(Bucket=f"trail-{account}")
     made = local.client("cloudtrail", account).create_trail(
-        Name="trail", S3BucketName=f"trail-{account}", TagsList=TAGS
+        Name="trail", S3BucketName=trail_bucket(local, account), TagsList=TAGS
     )
     return made["TrailARN"]
 

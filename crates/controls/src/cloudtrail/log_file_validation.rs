@@ -10,7 +10,7 @@
 //! # Undo
 //! Exact: validation is switched off again. Digests that were written stay.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::cloudtrail::{LogFileValidation, TrailFacts, Validation};
 
@@ -30,14 +30,6 @@ impl Control for LogFilesValidated {
         class: Class::Automatic,
         scope: Scope::Regional,
         resources: &["AwsCloudTrailTrail"],
-        labels: &[
-            Label { standard: Standard::Cis12, clause: "2.2" },
-            Label { standard: Standard::Cis14, clause: "3.2" },
-            Label { standard: Standard::Cis30, clause: "3.2" },
-            Label { standard: Standard::Cis50, clause: "3.2" },
-            Label { standard: Standard::Fsbp, clause: "CloudTrail.4" },
-            Label { standard: Standard::Pci321, clause: "PCI.CloudTrail.3" },
-        ],
         prowler: &["cloudtrail_log_file_validation_enabled"],
         config_rules: &[],
         in_code: InCode { cloudformation: "EnableLogFileValidation: true", terraform: "enable_log_file_validation = true" },

@@ -12,7 +12,7 @@
 //! # Undo
 //! Exact: the rules come back with their descriptions and tags, under new rule ids.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::ec2::{Ingress, IngressFacts, IngressRules};
 
@@ -32,7 +32,6 @@ impl Control for AdminPortsClosedV6 {
         class: Class::Automatic,
         scope: Scope::Regional,
         resources: &["AwsEc2SecurityGroup"],
-        labels: &[Label { standard: Standard::Cis30, clause: "5.3" }, Label { standard: Standard::Cis50, clause: "5.4" }],
         prowler: &[
             "ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
             "ec2_securitygroup_allow_ingress_from_internet_to_tcp_port_22",

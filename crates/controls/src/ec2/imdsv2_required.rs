@@ -12,7 +12,7 @@
 //! # Undo
 //! Exact: tokens become optional again.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::ec2::{InstanceFacts, Metadata, MetadataOptions};
 
@@ -43,11 +43,6 @@ impl Control for Imdsv2Required {
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsEc2Instance"],
-        labels: &[
-            Label { standard: Standard::Cis30, clause: "5.6" },
-            Label { standard: Standard::Cis50, clause: "5.7" },
-            Label { standard: Standard::Fsbp, clause: "EC2.8" },
-        ],
         prowler: &["ec2_instance_imdsv2_enabled"],
         config_rules: &["ec2-imdsv2-check"],
         in_code: InCode {

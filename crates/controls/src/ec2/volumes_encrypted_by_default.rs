@@ -10,7 +10,7 @@
 //! # Undo
 //! Exact: switched off again. Volumes made in between stay encrypted.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::ec2::{DefaultEncryption, VolumeEncryption};
 
@@ -30,12 +30,6 @@ impl Control for VolumesEncryptedByDefault {
         class: Class::Automatic,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        labels: &[
-            Label { standard: Standard::Cis14, clause: "2.2.1" },
-            Label { standard: Standard::Cis30, clause: "2.2.1" },
-            Label { standard: Standard::Cis50, clause: "5.1.1" },
-            Label { standard: Standard::Fsbp, clause: "EC2.7" },
-        ],
         prowler: &["ec2_ebs_default_encryption"],
         config_rules: &["ec2-ebs-encryption-by-default"],
         in_code: InCode { cloudformation: "", terraform: "aws_ebs_encryption_by_default { enabled = true }" },

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{AttachedPolicies, IdentityFacts, IdentityKind};
 
@@ -36,7 +36,6 @@ impl Control for CloudShellFullAccessDetached {
         class: Class::Guarded,
         scope: Scope::Global,
         resources: &["AwsIamUser", "AwsIamRole", "AwsIamGroup"],
-        labels: &[Label { standard: Standard::Cis30, clause: "1.22" }, Label { standard: Standard::Cis50, clause: "1.21" }],
         // Prowler reports the policy once for all identities: its finding does not say which one.
         prowler: &[],
         config_rules: &[],

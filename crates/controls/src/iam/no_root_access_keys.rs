@@ -11,7 +11,7 @@
 //! # Undo
 //! Nothing to undo.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{RootAccessKeys, RootKeys};
 
@@ -31,14 +31,6 @@ impl Control for NoRootAccessKeys {
         class: Class::Tell,
         scope: Scope::Global,
         resources: &["AwsAccount"],
-        labels: &[
-            Label { standard: Standard::Cis12, clause: "1.12" },
-            Label { standard: Standard::Cis14, clause: "1.4" },
-            Label { standard: Standard::Cis30, clause: "1.4" },
-            Label { standard: Standard::Cis50, clause: "1.3" },
-            Label { standard: Standard::Fsbp, clause: "IAM.4" },
-            Label { standard: Standard::Pci321, clause: "PCI.IAM.1" },
-        ],
         prowler: &["iam_no_root_access_key"],
         config_rules: &["iam-root-access-key-check"],
         in_code: InCode { cloudformation: "", terraform: "" },

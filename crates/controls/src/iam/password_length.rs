@@ -12,7 +12,7 @@
 //! # Undo
 //! Exact: the earlier policy, or none where there was none.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{PasswordPolicy, Passwords};
 
@@ -60,12 +60,6 @@ impl Control for PasswordLength {
         class: Class::Automatic,
         scope: Scope::Global,
         resources: &["AwsAccount"],
-        labels: &[
-            Label { standard: Standard::Cis12, clause: "1.9" },
-            Label { standard: Standard::Cis14, clause: "1.8" },
-            Label { standard: Standard::Cis30, clause: "1.8" },
-            Label { standard: Standard::Cis50, clause: "1.7" },
-        ],
         prowler: &["iam_password_policy_minimum_length_14"],
         config_rules: &[],
         in_code: InCode { cloudformation: "", terraform: "minimum_password_length = 14 in aws_iam_account_password_policy" },

@@ -12,7 +12,7 @@
 //! # Undo
 //! Exact: the earlier policy, or none where there was none.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{PasswordPolicy, Passwords};
 
@@ -34,12 +34,6 @@ impl Control for PasswordReuse {
         class: Class::Automatic,
         scope: Scope::Global,
         resources: &["AwsAccount"],
-        labels: &[
-            Label { standard: Standard::Cis12, clause: "1.10" },
-            Label { standard: Standard::Cis14, clause: "1.9" },
-            Label { standard: Standard::Cis30, clause: "1.9" },
-            Label { standard: Standard::Cis50, clause: "1.8" },
-        ],
         prowler: &["iam_password_policy_reuse_24"],
         config_rules: &[],
         in_code: InCode { cloudformation: "", terraform: "password_reuse_prevention = 24 in aws_iam_account_password_policy" },

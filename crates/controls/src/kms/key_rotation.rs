@@ -11,7 +11,7 @@
 //! # Undo
 //! Exact: rotation is switched off again.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::kms::{KeyFacts, KeyRotation, Rotation};
 
@@ -31,13 +31,6 @@ impl Control for KeyRotated {
         class: Class::Automatic,
         scope: Scope::Regional,
         resources: &["AwsKmsKey"],
-        labels: &[
-            Label { standard: Standard::Cis12, clause: "2.8" },
-            Label { standard: Standard::Cis14, clause: "3.8" },
-            Label { standard: Standard::Cis30, clause: "3.6" },
-            Label { standard: Standard::Cis50, clause: "3.6" },
-            Label { standard: Standard::Pci321, clause: "PCI.KMS.1" },
-        ],
         prowler: &["kms_cmk_rotation_enabled"],
         config_rules: &["cmk-backing-key-rotation-enabled"],
         in_code: InCode { cloudformation: "EnableKeyRotation: true", terraform: "enable_key_rotation = true" },

@@ -11,7 +11,7 @@
 //! # Undo
 //! Exact: switched off again. A version that was installed in between stays.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::rds::{DatabaseFacts, MinorVersionUpgrades, Upgrades};
 
@@ -31,11 +31,6 @@ impl Control for MinorUpgradesAutomatic {
         class: Class::Automatic,
         scope: Scope::Regional,
         resources: &["AwsRdsDbInstance"],
-        labels: &[
-            Label { standard: Standard::Cis30, clause: "2.3.2" },
-            Label { standard: Standard::Cis50, clause: "2.2.2" },
-            Label { standard: Standard::Fsbp, clause: "RDS.13" },
-        ],
         prowler: &["rds_instance_minor_version_upgrade_enabled"],
         config_rules: &[],
         in_code: InCode { cloudformation: "AutoMinorVersionUpgrade: true", terraform: "auto_minor_version_upgrade = true" },

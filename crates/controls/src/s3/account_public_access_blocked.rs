@@ -11,7 +11,7 @@
 //! # Undo
 //! Exact: the four switches as they were, or no configuration where there was none.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::{
     s3::PublicAccess,
@@ -34,13 +34,6 @@ impl Control for AccountPublicAccessBlocked {
         class: Class::Guarded,
         scope: Scope::Global,
         resources: &["AwsAccount"],
-        labels: &[
-            Label { standard: Standard::Cis14, clause: "2.1.5.1" },
-            Label { standard: Standard::Cis30, clause: "2.1.4.1" },
-            Label { standard: Standard::Cis50, clause: "2.1.4.1" },
-            Label { standard: Standard::Fsbp, clause: "S3.1" },
-            Label { standard: Standard::Pci321, clause: "PCI.S3.6" },
-        ],
         prowler: &["s3_account_level_public_access_blocks"],
         config_rules: &["s3-account-level-public-access-blocks-periodic"],
         in_code: InCode { cloudformation: "", terraform: "all four flags of aws_s3_account_public_access_block true" },

@@ -12,7 +12,7 @@
 //! # Undo
 //! Exact: the earlier policy is written back, or the policy is deleted where there was none.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{BucketFacts, BucketPolicy};
 use serde_json::{Map, Value as Json, json};
@@ -39,13 +39,6 @@ impl Control for HttpsOnly {
         class: Class::Automatic,
         scope: Scope::Regional,
         resources: &["AwsS3Bucket"],
-        labels: &[
-            Label { standard: Standard::Cis14, clause: "2.1.2" },
-            Label { standard: Standard::Cis30, clause: "2.1.1" },
-            Label { standard: Standard::Cis50, clause: "2.1.1" },
-            Label { standard: Standard::Fsbp, clause: "S3.5" },
-            Label { standard: Standard::Pci321, clause: "PCI.S3.5" },
-        ],
         prowler: &["s3_bucket_secure_transport_policy"],
         config_rules: &["s3-bucket-ssl-requests-only"],
         in_code: InCode {

@@ -12,7 +12,7 @@
 //! # Undo
 //! Exact: the four switches as they were, or no configuration where there was none.
 
-use redress_model::{Class, Label, Resource, Scope, Severity, Standard};
+use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{BucketPublicAccess, PublicAccess, PublicFacts};
 
@@ -32,12 +32,6 @@ impl Control for PublicAccessBlocked {
         class: Class::Automatic,
         scope: Scope::Regional,
         resources: &["AwsS3Bucket"],
-        labels: &[
-            Label { standard: Standard::Cis14, clause: "2.1.5.2" },
-            Label { standard: Standard::Cis30, clause: "2.1.4.2" },
-            Label { standard: Standard::Cis50, clause: "2.1.4.2" },
-            Label { standard: Standard::Fsbp, clause: "S3.8" },
-        ],
         prowler: &["s3_bucket_level_public_access_block"],
         config_rules: &["s3-bucket-level-public-access-prohibited"],
         in_code: InCode {

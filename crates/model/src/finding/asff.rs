@@ -2,11 +2,13 @@
 //!
 //! See <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Coming, Finding, Place, Rejection, Source, Standing, excerpt, known, of_prowler, skipped, suspicious, wanted};
-use crate::{Arn, ControlId, Intent, Partition, Region, control::Standard, job::FindingKey, known::KNOWN};
+use crate::{Arn, ControlId, Intent, Partition, Region, clauses::control_by, control::Standard, job::FindingKey, outcome::wants_a_person};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -26,6 +28,8 @@ struct Wire {
     compliance: WireCompliance,
     #[serde(default)]
     product_fields: Value,
+    #[serde(default)]
+    user_defined_fields: BTreeMap<String, String>,
     #[serde(default)]
     resources: Vec<WireResource>,
 }
@@ -65,6 +69,8 @@ pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent)
     let standing = Standing {
         is_active: wire.record_state.as_deref().unwrap_or("ACTIVE") == "ACTIVE",
         is_failed: wire.compliance.status.as_deref() == Some("FAILED"),
+        has_passed: wire.compliance.status.as_deref() == Some("PASSED"),
+        waits: wire.user_defined_fields.get("redress-outcome").is_some_and(|word| wants_a_person(word)),
         workflow: wire.workflow.status.as_deref().unwrap_or("NEW"),
     };
     let intent = wanted(&standing, coming.trigger)?;
@@ -138,8 +144,7 @@ fn control_of_clause(text: &str) -> Option<ControlId> {
     let standard = [Standard::Cis12, Standard::Cis14, Standard::Cis30, Standard::Cis50, Standard::Pci321]
         .into_iter()
         .find(|standard| standard.slug() == slug)?;
-    let known = KNOWN.iter().find(|known| known.labels.iter().any(|label| label.standard == standard && label.clause == clause))?;
-    ControlId::try_from(known.id).ok()
+    ControlId::try_from(control_by(standard, clause)?).ok()
 }
 
 /// A field of the details of an IAM user, role or group.

@@ -45,7 +45,8 @@ pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent)
         return Err(skipped("a rule of Security Hub, whose finding comes by itself"));
     }
     let partition = Partition::try_from(rule.partition).map_err(|error| skipped(error.to_string()))?;
-    let standing = Standing { is_active: true, is_failed: wire.new_evaluation_result.compliance_type == "NON_COMPLIANT", workflow: "NEW" };
+    let is_failed = wire.new_evaluation_result.compliance_type == "NON_COMPLIANT";
+    let standing = Standing { is_active: true, is_failed, has_passed: false, waits: false, workflow: "NEW" };
     let intent = wanted(&standing, coming.trigger)?;
     let managed = managed_rule(&wire.config_rule_name);
     let controls = ids(KNOWN.iter().filter(|known| known.config_rules.contains(&managed)));

@@ -138,12 +138,15 @@ impl Finding {
 struct Standing<'a> {
     is_active: bool,
     is_failed: bool,
+    has_passed: bool,
+    /// Whether an outcome of ours on it wants a person.
+    waits: bool,
     workflow: &'a str,
 }
 
 /// Whether a finding is to be worked on, and as what.
 fn wanted(standing: &Standing<'_>, trigger: Trigger) -> Result<Intent, Rejection> {
-    let Standing { is_active, is_failed, workflow } = *standing;
+    let Standing { is_active, is_failed, has_passed, waits, workflow } = *standing;
     // The resource may well have passed since: a change can be undone whatever has become of its finding.
     // But who suppressed a finding wants to hear nothing of it, and our answer would lift that.
     if trigger == Trigger::Chosen(Intent::Undo) && workflow != "SUPPRESSED" {
@@ -151,6 +154,11 @@ fn wanted(standing: &Standing<'_>, trigger: Trigger) -> Result<Intent, Rejection
     }
     if !is_active {
         return Err(skipped("it is archived"));
+    }
+    // What we said on it wanted a person: now that it has passed nothing is to remain open.
+    // Security Hub sets it RESOLVED by itself.
+    if has_passed && waits && trigger == Trigger::Imported && ["NOTIFIED", "RESOLVED"].contains(&workflow) {
+        return Ok(Intent::Passed);
     }
     if !is_failed {
         return Err(skipped("its compliance status is not FAILED"));

@@ -6,7 +6,10 @@ use redress_model::{ControlId, Digest, Intent, Outcome, Request};
 use serde_json::Value as Json;
 
 use super::{Found, Run, View, Work};
-use crate::guards::{self, Question, Situation};
+use crate::{
+    Undo,
+    guards::{self, Question, Situation},
+};
 
 /// The sum of the gist of what is said and of what it is said about.
 pub(super) fn said(outcome: &Outcome, before: &Json) -> Digest {
@@ -21,8 +24,18 @@ pub(super) fn sum(question: &Question, before: &Json) -> Digest {
 /// Whether the work is a person's yes to the question that stands in the way now.
 pub(super) fn is_consent(work: &Work, run: &Run, situation: &Situation<'_>, before: &Json) -> bool {
     let Some(question) = guards::question(situation).filter(|_| work.intent == Intent::Approved) else { return false };
+    if goes_on(work, run, situation) {
+        return true;
+    }
     let asked = |view: &View| run.memory.get(&view.entry.id().ok()?)?.asked.clone();
     work.views.iter().filter_map(asked).any(|asked| answers(&work.request, &asked, &question, before, situation.now))
+}
+
+/// Whether it is the next stage of work to which a person consented as a whole, and which asks nothing of its own.
+fn goes_on(work: &Work, run: &Run, situation: &Situation<'_>) -> bool {
+    let consented = |view: &View| run.memory.get(&view.entry.id().ok()?)?.consented.clone();
+    let asks_nothing = situation.asks.is_empty() && !matches!(situation.undo, Undo::Never(_));
+    asks_nothing && work.views.iter().all(|view| view.entry.staged && consented(view).as_ref() == Some(&work.request.event))
 }
 
 /// Whether a request is an answer to a question: it is about the same, every guard that asks now had asked then, it was made after the
@@ -70,8 +83,14 @@ pub(super) fn remember(
         } else {
             old.and_then(|last| last.exempt.clone())
         };
+        // A person's yes holds while the work goes on, and for a question in between no longer.
+        let consented = match (&found.outcome, work.intent) {
+            (Outcome::InProgress { .. }, Intent::Approved) => Some(work.request.event.clone()),
+            (Outcome::InProgress { .. }, _) => old.and_then(|last| last.consented.clone()),
+            _ => None,
+        };
         let outcome = found.outcome.word().to_owned();
-        Last { run: run.id, outcome, said: said.clone(), changed, undone, asked, fixed, answered, exempt }
+        Last { run: run.id, outcome, said: said.clone(), changed, undone, asked, fixed, answered, exempt, consented }
     };
     controls.iter().map(|id| (id.clone(), last(id))).collect()
 }

@@ -55,7 +55,7 @@ impl Engine<'_> {
         let outcome = found.outcome.clone();
         let record = Record {
             run: run.id,
-            clauses: work.views.iter().flat_map(|view| view.entry.spec.labels).map(ToString::to_string).collect(),
+            clauses: work.views.iter().flat_map(|view| view.entry.spec.labels()).map(ToString::to_string).collect(),
             controls,
             intent: work.intent,
             mode: work.mode(),
@@ -85,6 +85,7 @@ impl Engine<'_> {
         }
         listed.extend(listed_notice.clone());
         self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;
+        self.wake(&outcome, run).await;
         let answered = if is_to_be_said && question.is_none() { self.answer(&record, aside).await } else { Ok(()) };
         let answered = answered.and(self.answer_exempt(&record, aside).await);
         let at_once = notice.filter(|notice| is_urgent(&outcome, notice.severity));
@@ -103,6 +104,14 @@ impl Engine<'_> {
         let took = (ended - run.started).total(jiff::Unit::Millisecond).unwrap_or_default();
         info!(run = %run.id, %account, %region, resource = id, controls, mode = %record.mode, outcome = outcome.word(), ms = took, why = outcome.sentence(), "done");
         answered
+    }
+
+    /// Has the suite woken for what goes on later. Without it the sweeper's own schedule comes a little later.
+    async fn wake(&self, outcome: &Outcome, run: &Run) {
+        let (Outcome::InProgress { next: at, .. } | Outcome::Deferred { until: at, .. }) = outcome else { return };
+        if let Err(error) = self.rim.timer.wake(*at).await {
+            warn!(run = %run.id, %error, "nobody wakes us; the next sweep goes on");
+        }
     }
 
     /// Says on the findings of exempt controls that they are, whatever became of the others.
@@ -172,13 +181,19 @@ fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId) -> Vec<Listed> 
     let (list, at) = match outcome {
         Outcome::Deferred { until, .. } => (List::Later, *until),
         Outcome::Exempt { until, .. } => (List::Exemptions, *until),
+        // Who only looks does not look again.
+        Outcome::InProgress { next, .. } if work.intent != Intent::Shown => (List::Later, *next),
         _ => return Vec::new(),
     };
     let mut listed: Vec<Listed> = Vec::new();
     for job in jobs {
         let finding = job.finding.as_ref().map_or("", |finding| finding.id.as_str());
         let key = Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes()).to_string();
-        let again = Job { intent: Intent::Automatic, request: Request::of(format!("later-{run}"), None), ..job.clone() };
+        let again = match outcome {
+            // It goes on as it was begun, with the consent that it had.
+            Outcome::InProgress { changes, .. } => Job { rounds: if changes.is_empty() { job.rounds + 1 } else { 0 }, ..job.clone() },
+            _ => Job { intent: Intent::Automatic, request: Request::of(format!("later-{run}"), None), ..job.clone() },
+        };
         let body = match list {
             List::Later => json!(again),
             List::Exemptions | List::Notices => json!({ "job": again, "run": run, "why": outcome.sentence() }),

@@ -8,7 +8,7 @@ pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
     let why = situation.switch?.to_owned();
     Some(Stop::Hold(match situation.intent {
         Intent::Automatic => Outcome::Deferred { why, until: next_hour(situation.now) },
-        Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted | Intent::Undo => Outcome::Held { why },
+        Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted | Intent::Undo | Intent::Passed => Outcome::Held { why },
     }))
 }
 

@@ -172,7 +172,7 @@ impl<'a> Situation<'a> {
 /// The lowest mode of all controls, and never more than a plan for who only wants to see one.
 pub fn mode(terms: &[Terms], intent: Intent) -> Mode {
     let lowest = terms.iter().map(|terms| terms.mode.value).min().unwrap_or(Mode::Plan);
-    if intent == Intent::Shown { lowest.min(Mode::Plan) } else { lowest }
+    if matches!(intent, Intent::Shown | Intent::Passed) { lowest.min(Mode::Plan) } else { lowest }
 }
 
 /// The question that stands in the way, if one does.
@@ -217,7 +217,7 @@ pub fn stopped(situation: &Situation<'_>) -> Option<Stopped> {
             Outcome::Held { why: format!("{why}; to change it all the same approve it (custom action, or redress approve)") }
         }
         (Intent::Automatic, ByItself::PutOff(until)) => Outcome::Deferred { why, until },
-        (Intent::Automatic | Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted, _) => {
+        (Intent::Automatic | Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted | Intent::Passed, _) => {
             Outcome::NeedsApproval { why, changes, until: situation.question_ends() }
         }
     };

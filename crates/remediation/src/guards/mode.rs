@@ -25,7 +25,7 @@ pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
         (Mode::Tell, _) | (_, Class::Tell) => {
             let asks = situation.asks.iter().map(|ask| format!("mind that {ask}"));
             let steps = asks.chain(changes.iter().map(|change| format!("change {change}"))).collect::<Vec<_>>();
-            Some(Stop::Hold(Outcome::NeedsPerson { steps: steps.join("; ") }))
+            Some(Stop::Hold(Outcome::NeedsPerson { steps: steps.join("; "), link: String::new(), changes: Vec::new() }))
         }
     }
 }

@@ -179,7 +179,7 @@ impl IngressRules {
     }
 }
 
-fn read(rule: &SecurityGroupRule) -> Result<Rule> {
+pub(super) fn read(rule: &SecurityGroupRule) -> Result<Rule> {
     let malformed = |what: &str| Error::malformed(RULES, format!("rule {}: {what}", rule.security_group_rule_id().unwrap_or("?")));
     let source = if let Some(net) = rule.cidr_ipv4() {
         Source::V4(net.parse().map_err(|_| malformed(net))?)
@@ -205,7 +205,7 @@ fn read(rule: &SecurityGroupRule) -> Result<Rule> {
     })
 }
 
-fn permission(rule: &Rule) -> IpPermission {
+pub(super) fn permission(rule: &Rule) -> IpPermission {
     let permission = IpPermission::builder().ip_protocol(&rule.protocol);
     let permission = if rule.protocol == "-1" { permission } else { permission.from_port(rule.from_port).to_port(rule.to_port) };
     let description = rule.description.clone();

@@ -20,7 +20,7 @@ pub(super) fn file() -> io::Result<Generated> {
     );
     for entry in &entries {
         let spec = entry.spec;
-        let standards = spec.labels.iter().map(Label::to_string).collect::<Vec<_>>().join(", ");
+        let standards = spec.labels().iter().map(Label::to_string).collect::<Vec<_>>().join(", ");
         let anchor = spec.id.to_lowercase().replace('.', "");
         let _ = writeln!(text, "| [{}](#{anchor}) | {} | {} | {} | {standards} |", spec.id, spec.title, spec.class.letter(), spec.severity);
     }

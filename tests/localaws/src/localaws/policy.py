@@ -219,3 +219,27 @@ def trusts(document: Document, forms: set[str], context: Context, action: str = 
             return False
         trusted = trusted or (statement["Effect"] == "Allow" and holds is True)
     return trusted
+
+
+def _names_service(statement: Mapping[str, Any], service: str) -> bool:
+    principal = statement.get("Principal", {})
+    if not isinstance(principal, Mapping):
+        return principal == "*"
+    return service in as_list(principal.get("Service", [])) or "*" in as_list(principal.get("AWS", []))
+
+
+def lets_service(
+    document: Document | bytes, service: str, action: str, resource: str | None, context: Context
+) -> bool:
+    """Whether a resource's policy lets in an AWS service such as `cloudtrail.amazonaws.com`."""
+    allowed = False
+    for statement in statements(document.decode() if isinstance(document, bytes) else document):
+        if not _names_service(statement, service) or not _names_action(statement, action):
+            continue
+        if resource is not None and not _names_resource(statement, resource, context):
+            continue
+        holds = conditions_hold(statement.get("Condition", {}), context)
+        if statement["Effect"] == "Deny" and holds is not False:
+            return False
+        allowed = allowed or (statement["Effect"] == "Allow" and holds is True)
+    return allowed

@@ -8,8 +8,12 @@ marks.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+from localaws import recorders
+from localaws.front import resources
+from localaws.front.iam_resources import iam_resource
 from localaws.front.operations import Operation
 from localaws.world import MANAGEMENT, ORGANIZATION
 
@@ -78,17 +82,9 @@ _RESOURCELESS = re.compile(
     r"|tag:\w+"
     r"|organizations:(DescribeOrganization|List(Accounts|Roots|DelegatedAdministrators))"
     r"|(cloudtrail:LookupEvents|config:GetDiscoveredResourceCounts)"
-)
-
-_IAM_RESOURCES = (("UserName", "user"), ("GroupName", "group"), ("RoleName", "role"))
-_EC2_RESOURCES = (
-    ("GroupId", "security-group"),
-    ("InstanceId", "instance"),
-    ("VolumeId", "volume"),
-    ("SubnetId", "subnet"),
-    ("VpcId", "vpc"),
-    ("NetworkAclId", "network-acl"),
-    ("PrefixListId", "prefix-list"),
+    r"|access-analyzer:ListAnalyzers"
+    r"|(config:(PutConfigurationRecorder|(Put|Delete)DeliveryChannel|DescribeDeliveryChannel\w+)"
+    r"|elasticloadbalancing:Describe(?!Tags)\w+|cloudfront:List(?!TagsForResource)\w+)"
 )
 
 
@@ -98,51 +94,46 @@ def action_of(operation: Operation) -> str:
     return f"{prefix}:{_NAMES.get(operation.service, {}).get(operation.name, operation.name)}"
 
 
-def _s3(operation: Operation) -> str | None:
+def _s3(operation: Operation, *_: str) -> str | None:
     bucket, key = operation.text("Bucket"), operation.text("Key")
     if not bucket:
         return None
     return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
 
 
-def _iam(operation: Operation, account: str) -> str | None:
-    for key, kind in _IAM_RESOURCES:
-        if name := operation.text(key):
-            return f"arn:aws:iam::{account}:{kind}/{name}"
-    return operation.text("PolicyArn")
+def _account(operation: Operation, account: str, _: str) -> str:
+    """The account itself, or one of the organization in whose stead the management account asks."""
+    if target := operation.text("AccountId"):
+        return f"arn:aws:account::{MANAGEMENT}:account/{ORGANIZATION}/{target}"
+    return f"arn:aws:account::{account}:account"
 
 
-def _ec2(operation: Operation, account: str, region: str) -> str | None:
-    for key, kind in _EC2_RESOURCES:
-        if value := operation.text(key):
-            return f"arn:aws:ec2:{region}:{account}:{kind}/{value}"
-    if snapshot := operation.text("SnapshotId"):
-        return f"arn:aws:ec2:{region}::snapshot/{snapshot}"
-    return None
+def _config(operation: Operation, account: str, region: str) -> str | None:
+    """Of recorders; to ask for all is to ask for any."""
+    if "ConfigurationRecorder" not in operation.name:
+        return operation.text("ResourceArn")
+    names = operation.params.get("ConfigurationRecorderNames") or ["*"]
+    name = operation.text("ConfigurationRecorderName") or names[0]
+    if name == "*":
+        return f"arn:aws:config:{region}:{account}:configuration-recorder/*/*"
+    return recorders.arn_of(account, region, name)
 
 
-def _rds(operation: Operation, account: str, region: str) -> str | None:
-    for key, kind in (("DBInstanceIdentifier", "db"), ("DBClusterIdentifier", "cluster")):
-        if value := operation.text(key):
-            return value if value.startswith("arn:") else f"arn:aws:rds:{region}:{account}:{kind}:{value}"
-    return operation.text("ResourceName")
+def _cloudfront(operation: Operation, account: str, _: str) -> str | None:
+    name = operation.text("Id")
+    return f"arn:aws:cloudfront::{account}:distribution/{name}" if name else None
 
 
-def _kms(operation: Operation, account: str, region: str) -> str | None:
-    key = operation.text("KeyId") or ""
-    if key.startswith("arn:"):
-        return key if ":key/" in key else None
-    return f"arn:aws:kms:{region}:{account}:key/{key}" if key and not key.startswith("alias/") else None
-
-
-def _cloudtrail(operation: Operation, account: str, region: str) -> str | None:
-    name = operation.text("Name") or operation.text("TrailName") or ""
+def _access_analyzer(operation: Operation, account: str, region: str) -> str | None:
+    name = operation.text("analyzerName")
     return (
-        name if name.startswith("arn:") or not name else f"arn:aws:cloudtrail:{region}:{account}:trail/{name}"
+        f"arn:aws:access-analyzer:{region}:{account}:analyzer/{name}"
+        if name
+        else operation.text("resourceArn") or operation.text("analyzerArn")
     )
 
 
-def _organizations(operation: Operation) -> str | None:
+def _organizations(operation: Operation, *_: str) -> str | None:
     for key in ("AccountId", "OrganizationalUnitId", "ParentId", "ChildId"):
         if name := operation.text(key):
             kind = {"o": "ou", "r": "root"}.get(name[0], "account")
@@ -158,36 +149,39 @@ def _securityhub(operation: Operation, account: str, region: str) -> str | None:
     return f"arn:aws:securityhub:{region}:{account}:{hub}"
 
 
+_RESOURCES: dict[str, Callable[[Operation, str, str], str | None]] = {
+    "access-analyzer": _access_analyzer,
+    "account": _account,
+    "cloudfront": _cloudfront,
+    "cloudtrail": resources.cloudtrail_resource,
+    "config": _config,
+    "ec2": resources.ec2_resource,
+    "elasticfilesystem": resources.efs_resource,
+    "iam": lambda operation, account, _: iam_resource(operation, account),
+    "kms": resources.kms_resource,
+    "logs": resources.logs_resource,
+    "organizations": _organizations,
+    "rds": resources.rds_resource,
+    "s3": _s3,
+    "securityhub": _securityhub,
+    "sts": lambda operation, *_: operation.text("RoleArn") or "*",
+}
+
+
 def resource_of(operation: Operation, account: str, region: str) -> str | None:
     """The ARN of what is touched, "*" for an action without resources, None when it cannot be told."""
     if _RESOURCELESS.fullmatch(action_of(operation)):
         return "*"
-    match operation.service:
-        case "s3":
-            return _s3(operation)
-        case "iam":
-            return _iam(operation, account)
-        case "ec2":
-            return _ec2(operation, account, region)
-        case "rds":
-            return _rds(operation, account, region)
-        case "kms":
-            return _kms(operation, account, region)
-        case "cloudtrail":
-            return _cloudtrail(operation, account, region)
-        case "securityhub":
-            return _securityhub(operation, account, region)
-        case "organizations":
-            return _organizations(operation)
-        case "sts":
-            return operation.text("RoleArn") or "*"
-    return operation.text("ResourceArn")
+    told = _RESOURCES.get(operation.service)
+    return told(operation, account, region) if told else operation.text("ResourceArn")
 
 
 def context_of(operation: Operation, region: str) -> dict[str, Any]:
     """The condition keys which the request itself carries, in lower case."""
     context: dict[str, Any] = {"aws:requestedregion": region, "aws:securetransport": "true"}
     carried = {
+        "account:targetregion": "RegionName",
+        "iam:awsservicename": "AWSServiceName",
         "iam:policyarn": "PolicyArn",
         "iam:permissionsboundary": "PermissionsBoundary",
         "sts:externalid": "ExternalId",
@@ -196,4 +190,6 @@ def context_of(operation: Operation, region: str) -> dict[str, Any]:
     for key, name in carried.items():
         if value := operation.text(name):
             context[key] = value
+    if operation.service == "account" and (kind := operation.text("AlternateContactType")):
+        context["account:alternatecontacttypes"] = [kind]
     return context

@@ -14,9 +14,10 @@ from localaws.front import actions, errors, rpc_cbor
 from localaws.front.calls import Calls
 from localaws.front.doors import Doors
 from localaws.front.faults import Faults
+from localaws.front.further import further
 from localaws.front.identity import Identity, is_root
 from localaws.front.imported import OPERATIONS, Imported
-from localaws.front.moto_client import ASSUMED, DENIED, PRINCIPAL, Moto
+from localaws.front.moto_client import ASSUMED, DENIED, MISSING, PRINCIPAL, Moto
 from localaws.front.operations import Operation, identify
 from localaws.front.platform import SERVICES, Platform
 from localaws.front.regions import Regions
@@ -96,8 +97,15 @@ class Front:
         owner = (resource or "").split(":")[4:5]
         if owner and owner[0] in [self.world.admin, self.world.management, *self.world.members]:
             context["aws:resourceorgid"] = self.world.organization
-        refused = self.platform.refuses(request.access_key, action, resource, region, context)
-        return errors.denied(request, refused[0], action, resource, refused[1]) if refused else None
+        own = {"action": action, "resource": resource, "context": {}}
+        # The service-linked roles of the admin account are taken to be there.
+        for one in [own, *(f for f in further(operation, account, request.region) if "unless_role" not in f)]:
+            keys = {**context, **one["context"]}
+            if refused := self.platform.refuses(
+                request.access_key, one["action"], one["resource"], region, keys
+            ):
+                return errors.denied(request, refused[0], one["action"], one["resource"], refused[1])
+        return None
 
     async def _by_moto(self, request: Request, account: str, operation: Operation, action: str) -> Response:
         if account == self.world.admin:
@@ -112,6 +120,7 @@ class Front:
                 "action": action,
                 "resource": resource,
                 "context": actions.context_of(operation, request.region),
+                "further": further(operation, account, request.region),
             }
             response = await self.moto.forward(request, account, check)
             response = self._noted(request, response, account, operation, resource)
@@ -138,6 +147,8 @@ class Front:
         told = {name.lower(): value for name, value in response.headers}
         principal, reason = told.get(PRINCIPAL, ""), told.get(DENIED)
         assumed = ASSUMED in told
+        if MISSING in told:
+            action, resource = told[MISSING].split(" ", 1)
         self.calls.add(account, principal, action, resource, reason is None, "member", assumed)
         if assumed:
             logger.info("allowed %s for %s without knowing the resource", action, principal)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+from localaws.front import schedules
 from localaws.front.calls import Calls
 from localaws.front.faults import Faults
 from localaws.front.imported import Imported
@@ -15,7 +16,7 @@ from localaws.front.regions import Regions
 from localaws.front.request import Request, Response
 from localaws.world import World
 
-_AT_MOTO = frozenset({"account-summary", "iam-age", "tags"})
+_AT_MOTO = frozenset({"account-summary", "iam-age", "inventory", "tags", "transitions"})
 
 
 def _reply(value: Any, status: int = 200) -> Response:
@@ -68,6 +69,9 @@ class Doors:
             case "GET", "logs":
                 function = request.query["function"][0]
                 return _reply({"lines": await asyncio.to_thread(self._platform.logs, function)})
+            case "GET", "schedules":
+                group = request.query.get("group", [None])[0]
+                return _reply(await asyncio.to_thread(schedules.listed, group))
             case "POST", _:
                 return await self._stage(name, request, body)
         return _reply({"error": f"no door {method} {name}"}, 404)
@@ -86,7 +90,7 @@ class Doors:
                 self._regions.put(**body)
                 return await self._at_moto(name, body)
             case "schedules":
-                return _reply({"fired": await asyncio.to_thread(self._platform.fire, body["name"])})
+                return _reply(await asyncio.to_thread(lambda: schedules.fire(**body)))
             case door if door in _AT_MOTO:
                 return await self._at_moto(name, body)
         return _reply({"error": f"no door POST {name}"}, 404)

@@ -17,6 +17,7 @@ CHECK = "x-localaws-check"
 PRINCIPAL = "x-localaws-principal"
 DENIED = "x-localaws-denied"
 ASSUMED = "x-localaws-assumed"
+MISSING = "x-localaws-missing"
 
 
 @dataclass(frozen=True)

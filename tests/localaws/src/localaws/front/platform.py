@@ -1,7 +1,7 @@
 """MiniStack, the admin account's platform, as the rest of the front sees it.
 
-This and the repairs are the only modules that know MiniStack's insides. `configure` must run before
-anything imports it, as it reads its settings while it is imported.
+This, `schedules` and the repairs are the only modules that know MiniStack's insides. `configure` must run
+before anything imports it, as it reads its settings while it is imported.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ class Platform:
     def __init__(self, world: World, calls: Calls) -> None:
         from ministack import app
 
-        from localaws.front import repairs_ministack
+        from localaws.front import repairs_ministack, repairs_scheduler
 
         self._world = world
         self.application: Application = app.app
         repairs_ministack.apply(calls)
+        repairs_scheduler.apply()
 
     def account_of(self, access_key: str) -> str | None:
         """The account behind credentials which MiniStack issued."""
@@ -152,31 +153,6 @@ class Platform:
             eventbridge._dispatch_event(event)
         return event["EventId"]
 
-    def fire(self, name: str) -> list[str]:
-        """Let the enabled schedules whose name contains `name` come due; returns their names."""
-        from ministack.core.responses import request_scope
-        from ministack.services import eventbridge, scheduler
-
-        fired = []
-        for (account, region, key), rule in list(eventbridge._rules._data.items()):
-            if name in rule["Name"] and rule.get("ScheduleExpression") and rule["State"] == "ENABLED":
-                event = _scheduled("aws.events", rule["Arn"], account, region)
-                with request_scope(account, region):
-                    for target in eventbridge._targets._data.get((account, region, key), []):
-                        eventbridge._invoke_target(
-                            target, event, rule, eventbridge._pattern_event_view(event)
-                        )
-                fired.append(rule["Name"])
-        for (account, region, _), schedule in list(scheduler._schedules._data.items()):
-            if name in schedule["Name"] and schedule["State"] == "ENABLED":
-                event = _scheduled("aws.scheduler", schedule["Arn"], account, region)
-                with request_scope(account, region):
-                    eventbridge._invoke_target(schedule["Target"], event, schedule)
-                fired.append(schedule["Name"])
-        if not fired:
-            raise LookupError(f"no enabled schedule is called {name}")
-        return fired
-
     def logs(self, function: str) -> list[str]:
         """What a function wrote, oldest first. `function` is its name, its logical id or a part of them."""
         from ministack.core.responses import request_scope
@@ -190,21 +166,6 @@ class Platform:
                 for stream in list(streams.values()):
                     events += stream["events"]
         return [event["message"] for event in sorted(events, key=lambda event: event["timestamp"])]
-
-
-def _scheduled(source: str, arn: str, account: str, region: str) -> dict[str, Any]:
-    """The event of a schedule that comes due."""
-    return {
-        "EventId": str(uuid.uuid4()),
-        "Source": source,
-        "DetailType": "Scheduled Event",
-        "Detail": "{}",
-        "EventBusName": "default",
-        "Time": int(time.time()),
-        "Resources": [arn],
-        "Account": account,
-        "Region": region,
-    }
 
 
 def _epoch(text: str | None) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localaws.moto import authorize, doors, hub, hub_v2, repairs
+from localaws.moto import analyzers, authorize, doors, hub, hub_v2, inventory, repairs
 from localaws.moto.wsgi import Answer, Application, Environ, body_of, call, json_answer
 
 
@@ -28,7 +28,8 @@ def _serve(moto: Application, environ: Environ) -> Answer:
     if verdict is not None and not verdict.decision.allowed:
         return Answer(403, b"", verdict.headers())
     refusal = repairs.refuse(environ)
-    answer = refusal or hub.answer(environ) or hub_v2.answer(environ) or call(moto, environ)
+    own = refusal or hub.answer(environ) or hub_v2.answer(environ) or analyzers.answer(environ)
+    answer = own or call(moto, environ)
     if verdict is not None:
         answer.headers = [*answer.headers, *verdict.headers()]
     return answer
@@ -37,6 +38,7 @@ def _serve(moto: Application, environ: Environ) -> Answer:
 def application() -> Application:
     """The repaired moto, ready to be served."""
     repairs.apply()
+    inventory.apply()
     moto = DomainDispatcherApplication(create_backend_app)
 
     def serve(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:

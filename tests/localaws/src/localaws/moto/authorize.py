@@ -16,6 +16,18 @@ from localaws.moto.principals import Principal
 from localaws.moto.wsgi import Environ, account_of
 from localaws.policy import Decision, decide, principal_forms, trusts
 
+_MAKES = frozenset(
+    f"iam:{name}"
+    for name in (
+        "CreateGroup",
+        "CreateInstanceProfile",
+        "CreatePolicy",
+        "CreateRole",
+        "CreateUser",
+        "UploadServerCertificate",
+    )
+)
+"""What they make lies where the request says, whether or not there is one of that name elsewhere."""
 _ALWAYS = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 _FROM_OUTSIDE = "because no resource-based policy allows the sts:AssumeRole action"
 
@@ -26,11 +38,15 @@ class Verdict:
 
     principal: str
     decision: Decision
+    missing: tuple[str, str] | None = None
+    """The action and resource that are not allowed, when they are not the call's own."""
 
     def headers(self) -> list[tuple[str, str]]:
         told = [("x-localaws-principal", self.principal)]
         if not self.decision.allowed:
             told.append(("x-localaws-denied", self.decision.reason or "for a reason of the role's account"))
+        if self.missing is not None:
+            told.append(("x-localaws-missing", " ".join(self.missing)))
         if self.decision.assumed:
             told.append(("x-localaws-assumed", "true"))
         return told
@@ -71,6 +87,18 @@ def _caller(check: dict[str, Any], account: str) -> Principal | None:
     return principals.resolve(key_account, check["access_key"])
 
 
+def _further(check: dict[str, Any], caller: Principal) -> Verdict | None:
+    """The refusal of something that the call asks for beside its own action."""
+    for one in check.get("further", []):
+        if "unless_role" in one and _role(one["unless_role"]) is not None:
+            continue
+        context = _context({"context": {**check["context"], **one["context"]}}, caller)
+        decision = decide(caller.policies, caller.limits, one["action"], one["resource"], context)
+        if not decision.allowed:
+            return Verdict(caller.arn, decision, (one["action"], one["resource"]))
+    return None
+
+
 def judge(environ: Environ) -> Verdict | None:
     """The verdict on a request, or None when the front asked for none."""
     if "HTTP_X_LOCALAWS_CHECK" not in environ:
@@ -83,8 +111,12 @@ def judge(environ: Environ) -> Verdict | None:
     decision = Decision(True)
     decided_outside = check["root"] or "caller" in check
     if not decided_outside and check["action"] not in _ALWAYS:
-        resource = principals.real_arn(account, check["resource"])
+        resource = check["resource"]
+        if check["action"] not in _MAKES:
+            resource = principals.real_arn(account, resource)
         decision = decide(caller.policies, caller.limits, check["action"], resource, _context(check, caller))
+        if decision.allowed and (refused := _further(check, caller)):
+            return refused
     if decision.allowed and "assume" in check:
         decision = _admit(check, caller)
     return Verdict(caller.arn, decision)

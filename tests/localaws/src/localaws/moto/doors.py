@@ -7,50 +7,86 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.utils import utcnow
-from moto.iam.models import AccessKeyLastUsed, iam_backends
+from moto.iam.models import AccessKey, AccessKeyLastUsed, User, iam_backends
 
-from localaws.moto import hub, hub_v2, organization, principals
-from localaws.moto.repairs import ec2, tagging
+from localaws.moto import hub, hub_v2, inventory, organization, principals, transitions
+from localaws.moto.repairs import ec2, iam_certificates, iam_entities, tagging
 
 _SUMMARY = {
     "AccountAccessKeysPresent": "_account_access_keys_present",
     "AccountMFAEnabled": "_account_mfa_enabled",
     "AccountSigningCertificatesPresent": "_account_signing_certificates_present",
 }
+_AGES = frozenset(
+    {
+        "created_days",
+        "keys",
+        "login_profile_created_days",
+        "password_changed_days",
+        "password_last_used_days",
+    }
+)
 
 
 def _ago(days: float) -> datetime:
     return (utcnow() - timedelta(days=days)).replace(microsecond=0)
 
 
+def _age_user(user: User, ages: dict[str, Any]) -> None:
+    if ages.get("created_days") is not None:
+        user.create_date = _ago(ages["created_days"])
+    if ages.get("login_profile_created_days") is not None:
+        user.login_profile_created = user.password_changed = _ago(ages["login_profile_created_days"])
+    if ages.get("password_changed_days") is not None:
+        user.password_changed = _ago(ages["password_changed_days"])
+    if "password_last_used_days" in ages:
+        days = ages["password_last_used_days"]
+        user.password_last_used = None if days is None else _ago(days)
+    for key_id, of_key in (ages.get("keys") or {}).items():
+        _age_key(next(key for key in user.access_keys if key.access_key_id == key_id), **of_key)
+
+
+def _age_key(
+    key: AccessKey,
+    created_days: float | None = None,
+    last_used_service: str = "s3",
+    last_used_region: str = "us-east-1",
+    **last_used: float | None,
+) -> None:
+    if created_days is not None:
+        key.create_date = _ago(created_days)
+    if "last_used_days" in last_used:
+        days = last_used["last_used_days"]
+        used = None if days is None else AccessKeyLastUsed(_ago(days), last_used_service, last_used_region)
+        key.last_used = used
+
+
 def iam_age(
     account: str,
-    user: str,
-    created_days: float | None = None,
-    keys: dict[str, dict[str, Any]] | None = None,
-    **password: float | None,
+    user: str | None = None,
+    certificates: dict[str, dict[str, float]] | None = None,
+    **ages: Any,
 ) -> None:
-    """Set when a user, its password (`password_last_used_days`) and its keys were made or used."""
-    aged = iam_backends[account]["aws"].users[user]
-    if created_days is not None:
-        aged.create_date = _ago(created_days)
-    if "password_last_used_days" in password:
-        days = password["password_last_used_days"]
-        aged.password_last_used = None if days is None else _ago(days)
-    for key_id, ages in (keys or {}).items():
-        key = next(k for k in aged.access_keys if k.access_key_id == key_id)
-        if ages.get("created_days") is not None:
-            key.create_date = _ago(ages["created_days"])
-        if "last_used_days" in ages:
-            days = ages["last_used_days"]
-            key.last_used = None if days is None else AccessKeyLastUsed(_ago(days), "s3", "us-east-1")
+    """Set when a user, its password and its keys were made or used, and the dates of server certificates."""
+    if unknown := set(ages) - _AGES:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+    if user is not None:
+        _age_user(iam_backends[account]["aws"].users[user], ages)
+    for name, dates in (certificates or {}).items():
+        iam_certificates.age(account, name, **dates)
 
 
-def account_summary(account: str, **values: int) -> None:
-    """Set what iam:GetAccountSummary and the credential report say about the root user."""
-    summary = iam_backends[account]["aws"].account_summary
+def account_summary(account: str, RootMFADevice: str | None = None, **values: int) -> None:
+    """Set what iam:GetAccountSummary and the credential report say about the root user.
+
+    A `RootMFADevice` that is `virtual` is listed among the devices, one that is `hardware` is not.
+    """
+    backend = iam_backends[account]["aws"]
+    if RootMFADevice is not None:
+        iam_entities.give_root_a_device(backend, RootMFADevice)
+        values.setdefault("AccountMFAEnabled", int(RootMFADevice != "none"))
     for name, value in values.items():
-        setattr(summary, _SUMMARY[name], value)
+        setattr(backend.account_summary, _SUMMARY[name], value)
 
 
 def whose_key(access_key: str) -> dict[str, str]:
@@ -74,8 +110,10 @@ OPEN: dict[str, Callable[..., Any]] = {
     "action-target": hub.put_action_target,
     "finding-v2": hub_v2.store,
     "iam-age": iam_age,
+    "inventory": inventory.tell,
     "organization": organization.found,
     "regions": ec2.put_region,
     "tags": tagging.stage,
+    "transitions": transitions.slow,
     "whose-key": whose_key,
 }

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from moto.iam.models import IAMBackend, iam_backends
+from moto.efs.models import efs_backends
+from moto.iam.models import IAMBackend, Role, iam_backends
 from moto.sts.models import sts_backends
+
+from localaws.moto.keys import key_named
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ def _boundary(backend: IAMBackend, arn: str | None) -> list[list[str]]:
     return [[_document(policy)] if policy else []]
 
 
+def policies_of(role: Role) -> list[str]:
+    """The texts of a role's policies."""
+    return [_document(policy) for policy in [*role.policies.values(), *role.managed_policies.values()]]
+
+
 def _user(backend: IAMBackend, account: str, access_key: str) -> Principal | None:
     for user in list(backend.users.values()):
         key = next((k for k in user.access_keys if k.access_key_id == access_key), None)
@@ -71,12 +79,11 @@ def _session(backend: IAMBackend, account: str, access_key: str) -> Principal | 
     role = next((r for r in backend.roles.values() if r.arn == session.role_arn), None)
     if role is None:
         return None
-    policies = [_document(p) for p in [*role.policies.values(), *role.managed_policies.values()]]
     limits = _boundary(backend, role.permissions_boundary_arn)
     if session.policy:
         limits.append([session.policy])
     keys = {"aws:userid": session.user_id, "aws:principaltype": "AssumedRole"}
-    return Principal(session.arn, account, policies, limits, keys, role.arn)
+    return Principal(session.arn, account, policies_of(role), limits, keys, role.arn)
 
 
 def resolve(account: str, access_key: str) -> Principal | None:
@@ -85,14 +92,33 @@ def resolve(account: str, access_key: str) -> Principal | None:
     return _session(backend, account, access_key) or _user(backend, account, access_key)
 
 
+def _behind(account: str, resource: str | None) -> str | None:
+    """The key that an alias stands for, and the file system of a mount target."""
+    _, _, service, region, _, name = [*(resource or "").split(":", 5), *[""] * 6][:6]
+    if service == "kms" and name.startswith("alias/"):
+        key = key_named(name, account, region)
+        return key.arn if key else resource
+    if service == "elasticfilesystem" and name.startswith("mount-target/"):
+        target = efs_backends[account][region].mount_targets_by_id.get(name.partition("/")[2])
+        return f"{resource.partition('mount-target/')[0]}file-system/{target.file_system_id}" if target else None
+    return resource
+
+
 def real_arn(account: str, resource: str | None) -> str | None:
     """The ARN of an IAM resource with its path, which a request does not carry."""
     if resource is None or not resource.startswith(f"arn:aws:iam::{account}:"):
-        return resource
+        return _behind(account, resource)
     kind, _, name = resource.split(":")[5].partition("/")
     backend = iam_backends[account]["aws"]
     by_name: dict[str, Any] = {"user": backend.users, "group": backend.groups}.get(kind, {})
     if kind == "role":
         by_name = {role.name: role for role in backend.roles.values()}
+    elif kind == "server-certificate":
+        by_name = {certificate.cert_name: certificate for certificate in backend.certificates.values()}
+    elif kind == "instance-profile":
+        by_name = backend.instance_profiles
+    elif kind == "access-key":
+        # A key stands for its user, on whom what is done with it must be allowed.
+        by_name = {key.access_key_id: user for user in backend.users.values() for key in user.access_keys}
     thing = by_name.get(name)
     return thing.arn if thing is not None else resource

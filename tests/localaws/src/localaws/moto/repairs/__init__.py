@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from localaws.moto.repairs import (
+    account,
     cloudtrail,
     config,
+    config_recorders,
+    credential_report,
     ec2,
+    front_ends,
     iam,
+    iam_certificates,
+    iam_entities,
     kms,
+    logs,
     organizations,
     paging,
     rds,
+    rds_instances,
+    rds_snapshots,
     s3,
+    service_roles,
     sts,
     tagging,
 )
@@ -20,10 +30,32 @@ from localaws.moto.wsgi import Answer, Environ
 
 def apply() -> None:
     """Mend moto; once, before it serves. Paging comes last: it wraps what the others put in place."""
-    for module in (cloudtrail, config, ec2, iam, kms, organizations, rds, s3, sts, tagging, paging):
+    for module in (
+        account,
+        cloudtrail,
+        config,
+        config_recorders,
+        ec2,
+        front_ends,
+        iam,
+        iam_certificates,
+        iam_entities,
+        credential_report,
+        service_roles,
+        kms,
+        logs,
+        organizations,
+        rds_instances,
+        rds_snapshots,
+        rds,
+        s3,
+        sts,
+        tagging,
+        paging,
+    ):
         module.apply()
 
 
 def refuse(environ: Environ) -> Answer | None:
     """A refusal that AWS gives and moto does not, or None."""
-    return s3.refuse(environ) or organizations.refuse(environ)
+    return s3.refuse(environ) or organizations.refuse(environ) or account.refuse(environ)

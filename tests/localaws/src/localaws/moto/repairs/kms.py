@@ -3,6 +3,8 @@
 - Every key can rotate; on AWS only symmetric ones with key material of KMS.
 - The rotation period is not kept.
 - A key made without a usage, or without saying that it is for one region, has neither in its description.
+- Keys are enabled, disabled and scheduled for deletion by their ids only, and whatever state they are in.
+- A key policy is taken unread. Lists of keys and aliases are whole, whatever limit is asked for.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.kms.models import Key, KmsBackend
 from moto.kms.responses import KmsResponse
+
+from localaws.policy import as_list
 
 _DEFAULT_PERIOD = 365
 
@@ -73,8 +77,67 @@ def _describe_defaults() -> None:
     Key.to_dict = to_dict
 
 
+def _change_states(operation: str, state: str | None) -> None:
+    """Let an operation take ARNs, and refuse it in another state than `state` or, for None, in deletion."""
+    change = getattr(KmsBackend, operation)
+
+    def changed(self: KmsBackend, key_id: str, *values: Any) -> Any:
+        key = self.keys[self.get_key_id(key_id)]
+        if (key.key_state != state) if state else (key.key_state == "PendingDeletion"):
+            raise JsonRESTError("KMSInvalidStateException", f"{key.arn} is {key.key_state}.")
+        return change(self, key.id, *values)
+
+    setattr(KmsBackend, operation, changed)
+
+
+def _read_policies() -> None:
+    create, put = KmsBackend.create_key, KmsBackend.put_key_policy
+
+    def check(policy: str | None) -> None:
+        try:
+            statements = [] if policy is None else json.loads(policy)["Statement"]
+            well_formed = all("Principal" in statement for statement in as_list(statements))
+        except (ValueError, KeyError, TypeError):
+            well_formed = False
+        if not well_formed:
+            raise JsonRESTError("MalformedPolicyDocumentException", "The key policy is no policy.")
+
+    def create_key(self: KmsBackend, policy: str | None, *values: Any, **named: Any) -> Key:
+        check(policy)
+        return create(self, policy, *values, **named)
+
+    def put_key_policy(self: KmsBackend, key_id: str, policy: str) -> None:
+        check(policy)
+        put(self, key_id, policy)
+
+    KmsBackend.create_key = create_key
+    KmsBackend.put_key_policy = put_key_policy
+
+
+def _page(operation: str, listed: str) -> None:
+    whole = getattr(KmsResponse, operation)
+
+    def paged(self: KmsResponse) -> str:
+        items = json.loads(whole(self))[listed]
+        start, size = int(self._get_param("Marker") or 0), self._get_param("Limit") or 50
+        more = {"NextMarker": str(start + size)} if start + size < len(items) else {}
+        return json.dumps({listed: items[start : start + size], "Truncated": bool(more), **more})
+
+    setattr(KmsResponse, operation, paged)
+
+
 def apply() -> None:
     """Mend it."""
+    for operation, state in (
+        ("cancel_key_deletion", "PendingDeletion"),
+        ("disable_key", None),
+        ("enable_key", None),
+        ("schedule_key_deletion", None),
+    ):
+        _change_states(operation, state)
+    _read_policies()
+    _page("list_aliases", "Aliases")
+    _page("list_keys", "Keys")
     _describe_defaults()
     KmsResponse.enable_key_rotation = enable_key_rotation
     KmsResponse.disable_key_rotation = disable_key_rotation

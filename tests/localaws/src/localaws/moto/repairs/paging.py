@@ -18,6 +18,7 @@ _EC2 = {
     "describe_flow_logs": "FlowLogs",
     "describe_managed_prefix_lists": "PrefixLists",
     "describe_network_acls": "NetworkAcls",
+    "describe_network_interfaces": "NetworkInterfaces",
     "describe_security_group_rules": "SecurityGroupRules",
     "describe_security_groups": "SecurityGroups",
     "describe_snapshots": "Snapshots",
