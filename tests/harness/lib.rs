@@ -113,6 +113,17 @@ impl World {
         assert_eq!(fired["fired"].as_array().unwrap().len(), 1, "{fired}");
     }
 
+    /// The minute has come for which work wanted to be woken.
+    pub fn wake(&self) {
+        self.local.post("schedules", &json!({"group": self.local.output("WakeScheduleGroup"), "until": "2100-01-01T00:00:00Z"}));
+    }
+
+    /// Everything that is in an account, by where it is.
+    pub fn inventory(&self, account: &AccountId) -> serde_json::Map<String, Json> {
+        let Json::Object(all) = self.local.post("inventory", &json!({"account": account.as_str()})) else { panic!("no inventory") };
+        all
+    }
+
     /// Imports a finding in its own account, as Security Hub does.
     pub async fn import(&self, finding: &Json) {
         let account = AccountId::try_from(finding["AwsAccountId"].as_str().unwrap()).unwrap();

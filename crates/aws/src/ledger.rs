@@ -29,6 +29,9 @@ pub struct Last {
     pub said: Digest,
     /// The latest run that changed the resource and was not undone: what an undo takes back.
     pub changed: Option<RunId>,
+    /// The changes before it, where they are stages of one work: each can be undone in its turn.
+    #[serde(default)]
+    pub earlier: Vec<RunId>,
     /// When a person undid a change of this control: it is not made again without being asked for.
     pub undone: Option<Timestamp>,
     /// The question that was last put to people.

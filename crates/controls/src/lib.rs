@@ -3,9 +3,13 @@
 //! A control's module documentation *is* its user documentation, and `SPEC` its metadata; `README.md` of this crate, the catalog, the known
 //! controls of the router and the member role are generated from them by `make generate`. Controls change nothing: settings do.
 
+pub mod account;
+mod bucket;
 mod catalog;
 pub mod cloudtrail;
+pub mod config;
 pub mod ec2;
+pub mod efs;
 pub mod iam;
 pub mod kms;
 pub mod rds;
@@ -27,6 +31,11 @@ pub fn find(id: &str) -> Option<&'static Entry> {
 /// What is wrong with them.
 pub fn check(control: &ControlId, params: &Value) -> Result<(), String> {
     find(control.as_str()).map_or_else(|| Err(format!("`{control}` is no control that Redress knows")), |entry| entry.check(params))
+}
+
+/// The setting of an account, where the resource is one.
+fn of_account<S>(resource: &redress_model::Resource, setting: S) -> Result<S, Error> {
+    if resource.kind == "AwsAccount" { Ok(setting) } else { Err(not_a("an account", &resource.id)) }
 }
 
 /// A finding whose resource is not of the kind that its control is about.

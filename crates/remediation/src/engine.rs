@@ -433,7 +433,11 @@ impl<'a> Engine<'a> {
                     let outcome = as_far_as_it_went(work, &left, changes, self.rim.clock.now())?;
                     (in_part(work, &left, outcome)?, Some(left.value))
                 }
-                Proof::AsPlanned => (Outcome::Undone { changes }, None),
+                Proof::AsPlanned if at.entry.rests(&left.value)? => (Outcome::Undone { changes }, None),
+                Proof::AsPlanned => {
+                    let why = "the undo goes on, because nothing can be left as it is now".to_owned();
+                    (Outcome::InProgress { why, changes, next: self.rim.clock.now() + FIRST_PAUSE }, None)
+                }
             },
             Ok(Verified::Not { outcome, left }) => (outcome, left),
             // The change was made and nobody could read it again: that is said, and it can still be undone.

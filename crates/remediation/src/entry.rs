@@ -43,6 +43,7 @@ pub struct Entry {
     undo: fn(&Json, &Json) -> Result<Undo>,
     is_ours: fn(&Json, &Json, &Json) -> Result<bool>,
     reached: fn(&Json, &Json, &Json) -> Result<bool>,
+    rests: fn(&Json) -> Result<bool>,
     changes: fn(&Json, &Json) -> Result<Vec<String>>,
     check: fn(&Json) -> std::result::Result<(), String>,
     schema: fn() -> schemars::Schema,
@@ -72,6 +73,7 @@ impl Entry {
             undo: undo::<C>,
             is_ours: is_ours::<C>,
             reached: reached::<C>,
+            rests: |value| Ok(C::Setting::rests(&typed(C::SPEC.id, value)?)),
             changes: changes::<C>,
             check: check::<C>,
             schema: || schemars::schema_for!(C::Params),
@@ -132,6 +134,14 @@ impl Entry {
     /// When a value is not of the setting's type.
     pub fn reached(&self, from: &Json, to: &Json, live: &Json) -> Result<bool> {
         (self.reached)(from, to, live)
+    }
+
+    /// Whether people may be left with this value.
+    ///
+    /// # Errors
+    /// When it is not of the setting's type.
+    pub fn rests(&self, value: &Json) -> Result<bool> {
+        (self.rests)(value)
     }
 
     /// Whether our own write may have left `live`.

@@ -56,6 +56,11 @@ pub trait Setting: Sized + Send + Sync + 'static {
         Undo::Exact
     }
 
+    /// Whether people may be left with this value: an undo that arrives at another goes on.
+    fn rests(_value: &Self::Value) -> bool {
+        true
+    }
+
     /// Whether `live` shows what our write from `from` to `to` was for. Stages that come by themselves may follow at once.
     fn reached(_from: &Self::Value, to: &Self::Value, live: &Self::Value) -> bool {
         live == to

@@ -312,3 +312,53 @@ impl Setting for EncryptedTwin {
         vec![format!("{} -> {}", from.stage, to.stage)]
     }
 }
+
+/// Whether a file system is encrypted. Only read.
+#[derive(Debug, Clone)]
+pub struct FileSystem {
+    /// The file system's id (`fs-...`).
+    pub system: String,
+}
+
+/// The value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSystemEncryption {
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+}
+
+/// What the steps name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FileSystemFacts {
+    /// The file system's id.
+    pub system: String,
+    /// The region.
+    pub region: String,
+    /// The id of the encrypted twin that was made, if there is one.
+    pub twin: Option<String>,
+}
+
+impl Setting for FileSystem {
+    type Value = FileSystemEncryption;
+    type Facts = FileSystemFacts;
+
+    const NAME: &'static str = "efs.file_system";
+    const READS: &'static [Action] = &[Action::anywhere(DESCRIBE)];
+    const WRITES: &'static [Action] = &[];
+
+    async fn get(&self, account: &Account) -> Result<Option<(FileSystemEncryption, FileSystemFacts)>> {
+        let client = account.client(gated!(aws_sdk_efs));
+        let Some(system) = EncryptedTwin::describe(&client, &self.system).await? else { return Ok(None) };
+        let twin = EncryptedTwin { system: self.system.clone() }.twin(&client).await?;
+        let facts = FileSystemFacts {
+            system: self.system.clone(),
+            region: account.region().to_string(),
+            twin: twin.map(|twin| twin.file_system_id().to_owned()),
+        };
+        Ok(Some((FileSystemEncryption { encrypted: system.encrypted.unwrap_or(false) }, facts)))
+    }
+
+    async fn put(&self, _account: &Account, _from: &FileSystemEncryption, _to: &FileSystemEncryption) -> Result<()> {
+        Err(Error::new(Kind::Rejected, Self::NAME, "a file system cannot be encrypted in place"))
+    }
+}

@@ -9,7 +9,7 @@ mod root;
 mod support;
 
 pub use certificates::{Certificate, CertificateFacts, ServerCertificate};
-pub use credentials::{CredentialFacts, Credentials, KeyFacts, UserCredentials};
+pub use credentials::{CredentialFacts, Credentials, FactorFacts, Factors, KeyFacts, SecondFactor, UserCredentials};
 pub use grants::{GrantFacts, Grants, GroupGrants, UserGrants};
 pub use identities::{AttachedPolicies, IdentityFacts, IdentityKind};
 pub use passwords::{PasswordPolicy, Passwords};

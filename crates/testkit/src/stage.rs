@@ -1,9 +1,15 @@
 //! Bad examples: for every control, resources that violate it, and what they look like from outside.
 
+mod account;
+mod cloudtrail;
 mod ec2;
+mod efs;
 mod iam;
+mod network;
 mod other;
+mod rds;
 mod s3;
+mod users;
 
 use std::{future::Future, pin::Pin};
 
@@ -75,6 +81,28 @@ impl Staged {
     }
 }
 
+/// How an example ends, where everything is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Changed, verified and resolved.
+    Fixed,
+    /// A person is told what to do, and nothing is changed.
+    Told,
+    /// What can be done is done, and a person is told the rest.
+    Prepared,
+}
+
+/// What an undo brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Back {
+    /// What was there, to the letter.
+    Whole,
+    /// What was there, a stage at a time.
+    ByStages,
+    /// Nothing, and these words say why.
+    Refused(&'static str),
+}
+
 /// One bad example of one control.
 #[derive(Clone, Copy)]
 pub struct Case {
@@ -82,12 +110,37 @@ pub struct Case {
     pub control: &'static str,
     /// What is particular about the example.
     pub name: &'static str,
+    /// The control's parameters in the policy, in YAML; `ACCOUNT` stands for the account.
+    pub params: Option<&'static str>,
+    /// How it ends.
+    pub ending: Ending,
+    /// What an undo brings.
+    pub back: Back,
+    /// Parts of the keys of what may differ in the account's inventory afterwards; the resource itself is meant by `RESOURCE`.
+    pub touches: &'static [&'static str],
     stage: Stage,
 }
 
 impl Case {
     const fn new(control: &'static str, name: &'static str, stage: Stage) -> Self {
-        Self { control, name, stage }
+        Self { control, name, params: None, ending: Ending::Fixed, back: Back::Whole, touches: &["RESOURCE"], stage }
+    }
+
+    /// With parameters in the policy.
+    const fn params(self, params: &'static str) -> Self {
+        Self { params: Some(params), ..self }
+    }
+
+    const fn ends(self, ending: Ending) -> Self {
+        Self { ending, ..self }
+    }
+
+    const fn back(self, back: Back) -> Self {
+        Self { back, ..self }
+    }
+
+    const fn touches(self, touches: &'static [&'static str]) -> Self {
+        Self { touches, ..self }
     }
 
     /// Makes the example.
@@ -98,7 +151,19 @@ impl Case {
 
 /// Every bad example. The first of each control is the one that the demo shows.
 pub fn cases() -> Vec<Case> {
-    [s3::CASES, iam::CASES, ec2::CASES, other::CASES].concat()
+    [
+        s3::CASES,
+        iam::CASES,
+        users::CASES,
+        account::CASES,
+        ec2::CASES,
+        network::CASES,
+        rds::CASES,
+        efs::CASES,
+        cloudtrail::CASES,
+        other::CASES,
+    ]
+    .concat()
 }
 
 /// Turns an `async fn(&Place) -> ...` into a [`Stage`] or [`Observe`].

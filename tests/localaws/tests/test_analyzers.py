@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -59,6 +60,13 @@ def test_only_the_administrator_looks_at_the_organization(local: Local, account:
     admin = local.client("accessanalyzer", local.admin, "eu-north-1")
     admin.create_analyzer(analyzerName="all", type="ORGANIZATION")
     assert [a["name"] for a in admin.list_analyzers(type="ORGANIZATION")["analyzers"]] == ["all"]
+
+
+def test_analyzers_are_in_the_inventory(local: Local, account: str) -> None:
+    local.client("accessanalyzer", account).create_analyzer(analyzerName="mine", type="ACCOUNT")
+    status, found = local.door("POST", "inventory", {"account": account})
+    assert status == 200, found
+    assert "access-analyzer/us-east-1/analyzers/mine" in json.dumps(found)
 
 
 def test_tags_of_an_analyzer_change(local: Local, account: str) -> None:

@@ -24,7 +24,13 @@ class Acl:
         self.id = ec2.create_network_acl(VpcId=self.vpc)["NetworkAcl"]["NetworkAclId"]
 
     def put(self, number: int, verb: str = "create", **options: Any) -> None:
-        entry = {"RuleNumber": number, "Protocol": "6", "RuleAction": "deny", "Egress": False, "PortRange": SSH}
+        entry = {
+            "RuleNumber": number,
+            "Protocol": "6",
+            "RuleAction": "deny",
+            "Egress": False,
+            "PortRange": SSH,
+        }
         cidr = {} if "Ipv6CidrBlock" in options else {"CidrBlock": "0.0.0.0/0"}
         change = getattr(self.ec2, f"{verb}_network_acl_entry")
         change(NetworkAclId=self.id, **{**entry, **cidr, **options})
@@ -49,7 +55,11 @@ def test_entries_of_a_network_acl_are_made_replaced_and_deleted(acl: Acl) -> Non
     acl.put(91, Ipv6CidrBlock="::/0", PortRange={"From": 3389, "To": 3389})
     acl.put(90, Egress=True, RuleAction="allow")
     told = acl.entries()
-    assert (told[90]["CidrBlock"], told[90]["PortRange"], told[90]["RuleAction"]) == ("0.0.0.0/0", SSH, "deny")
+    assert (told[90]["CidrBlock"], told[90]["PortRange"], told[90]["RuleAction"]) == (
+        "0.0.0.0/0",
+        SSH,
+        "deny",
+    )
     assert told[91]["Ipv6CidrBlock"] == "::/0"
     assert acl.entries(egress=True)[90]["RuleAction"] == "allow"
     acl.put(90, "replace", CidrBlock="10.0.0.0/8", RuleAction="allow")
@@ -105,7 +115,9 @@ def test_network_acls_are_found_by_what_they_have(acl: Acl) -> None:
     for name, value in filters.items():
         found = acl.ec2.describe_network_acls(Filters=[{"Name": name, "Values": [value]}])["NetworkAcls"]
         assert [one["NetworkAclId"] for one in found] == [acl.id]
-    (default,) = acl.ec2.describe_network_acls(Filters=[{"Name": "default", "Values": ["true"]}])["NetworkAcls"]
+    (default,) = acl.ec2.describe_network_acls(Filters=[{"Name": "default", "Values": ["true"]}])[
+        "NetworkAcls"
+    ]
     subnets = acl.ec2.describe_subnets()["Subnets"]
     assert {a["SubnetId"] for a in default["Associations"]} == {s["SubnetId"] for s in subnets}
     with pytest.raises(ClientError) as caught:
@@ -190,6 +202,16 @@ def test_flow_logs_of_a_vpc_are_made_told_and_deleted(local: Local, account: str
     logs.ec2.delete_flow_logs(FlowLogIds=[made])
     assert logs.told() == []
     assert differing(before, inventory(local, account)) == []
+
+
+def test_the_log_group_of_flow_logs_may_be_told_by_its_arn(local: Local, account: str) -> None:
+    logs = FlowLogs(local, account)
+    destination = f"arn:aws:logs:us-east-1:{account}:log-group:flow"
+    order = {"ResourceType": "VPC", "ResourceIds": [logs.vpc], "TrafficType": "REJECT"}
+    order |= {"DeliverLogsPermissionArn": logs.role, "LogDestination": destination}
+    logs.ec2.create_flow_logs(**order, LogDestinationType="cloud-watch-logs")
+    (told,) = logs.told()
+    assert (told["LogGroupName"], told["DeliverLogsStatus"]) == ("flow", "SUCCESS")
 
 
 def test_flow_logs_need_a_role_that_lets_them_in(local: Local, account: str) -> None:

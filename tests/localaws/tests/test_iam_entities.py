@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,46 @@ def test_changes_are_allowed_on_what_changes_with_its_path(local: Local, account
     )
     assert iam.get_access_key_last_used(AccessKeyId=allowed)["UserName"] == "u"
     assert _code(iam.get_access_key_last_used, AccessKeyId=refused) == "AccessDenied"
+
+
+def test_what_is_not_there_has_no_path(local: Local, account: str) -> None:
+    resource = f"arn:aws:iam::{account}:role/redress/*"
+    mine = session(local, account, {"Action": ["iam:GetRole", "iam:CreateRole"], "Resource": resource})
+    iam = local.client("iam", mine)
+    assert _code(iam.get_role, RoleName="support") == "AccessDenied"
+    iam.create_role(RoleName="support", Path="/redress/", AssumeRolePolicyDocument=trust())
+    assert iam.get_role(RoleName="support")["Role"]["Path"] == "/redress/"
+
+
+def test_a_role_trusts_only_who_is_there(local: Local, account: str) -> None:
+    iam = local.client("iam", account)
+    _make(iam, "user", "u")
+
+    def trusting(arn: str) -> dict[str, str]:
+        document_of = document({"Principal": {"AWS": arn}, "Action": "sts:AssumeRole"})
+        return {"RoleName": "r", "AssumeRolePolicyDocument": document_of}
+
+    nobody = trusting(f"arn:aws:iam::{account}:user/nobody")
+    assert _code(iam.create_role, **nobody) == "MalformedPolicyDocument"
+    assert _code(iam.create_role, RoleName="r", AssumeRolePolicyDocument="{") == "MalformedPolicyDocument"
+    iam.create_role(**trusting(f"arn:aws:iam::{account}:user/u"))
+
+
+def test_stacks_attach_and_put_policies(local: Local, account: str) -> None:
+    everything = json.loads(ANYTHING)
+    role = {"RoleName": "r", "AssumeRolePolicyDocument": json.loads(trust())}
+    named = {"Roles": [{"Ref": "Role"}], "PolicyDocument": everything}
+    template = {
+        "Resources": {
+            "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+            "Managed": {"Type": "AWS::IAM::ManagedPolicy", "Properties": named},
+            "Inline": {"Type": "AWS::IAM::Policy", "Properties": {**named, "PolicyName": "inline"}},
+        }
+    }
+    cloudformation, iam = local.client("cloudformation", account), local.client("iam", account)
+    cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(template))
+    assert len(iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"]) == 1
+    assert iam.list_role_policies(RoleName="r")["PolicyNames"] == ["inline"]
 
 
 def test_certificates_are_deleted_by_those_who_may(local: Local, account: str, tmp_path: Path) -> None:

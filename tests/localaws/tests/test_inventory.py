@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError as ParserError
 from conftest import Local
 
 Client = Callable[..., Any]
 Made = dict[str, str]
+
 
 def inventory(local: Local, account: str) -> dict[str, Any]:
     status, found = local.door("POST", "inventory", {"account": account})
@@ -53,42 +57,48 @@ def _furnish(local: Local, account: str) -> dict[str, str]:
     return made
 
 
+_READ = (
+    "accessanalyzer",
+    "acm",
+    "cloudtrail",
+    "cloudwatch",
+    "config",
+    "dynamodb",
+    "ec2",
+    "efs",
+    "elbv2",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "rds",
+    "resourcegroupstaggingapi",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+)
+
+
+_CATALOGUES = ("DescribeInstanceType", "DescribeSpotPrice", "DescribeVpcEndpointServices")
+
+
 def _look(local: Local, account: str) -> None:
-    """Read a lot, also where nobody was before."""
-    for region in ("us-east-1", "eu-central-1"):
-        ec2 = local.client("ec2", account, region)
-        for look in (
-            ec2.describe_instances,
-            ec2.describe_network_acls,
-            ec2.describe_network_interfaces,
-            ec2.describe_security_group_rules,
-            ec2.describe_security_groups,
-            ec2.describe_subnets,
-            ec2.describe_tags,
-            ec2.describe_volumes,
-            ec2.describe_vpcs,
-            local.client("cloudtrail", account, region).describe_trails,
-            local.client("cloudwatch", account, region).describe_alarms,
-            local.client("config", account, region).describe_configuration_recorders,
-            local.client("dynamodb", account, region).list_tables,
-            local.client("efs", account, region).describe_file_systems,
-            local.client("kms", account, region).list_aliases,
-            local.client("lambda", account, region).list_functions,
-            local.client("logs", account, region).describe_log_groups,
-            local.client("rds", account, region).describe_db_instances,
-            local.client("resourcegroupstaggingapi", account, region).get_resources,
-            local.client("secretsmanager", account, region).list_secrets,
-            local.client("sns", account, region).list_topics,
-            local.client("sqs", account, region).list_queues,
-            local.client("ssm", account, region).describe_parameters,
-            local.client("events", account, region).list_event_buses,
-            local.client("acm", account, region).list_certificates,
-        ):
-            look()
+    """Read all that can be read without saying what, also where nobody was before."""
+    for service in _READ:
+        for region in ("us-east-1", "eu-central-1"):
+            client = local.client(service, account, region)
+            for method, name in client.meta.method_to_api_mapping.items():
+                asked = client.meta.service_model.operation_model(name).input_shape
+                reads = name.startswith(("Describe", "Get", "List")) and not name.startswith(_CATALOGUES)
+                if reads and not (asked and asked.required_members):
+                    with contextlib.suppress(ClientError, ParserError):
+                        getattr(client, method)()
     iam, s3 = local.client("iam", account), local.client("s3", account)
     iam.generate_credential_report()
     iam.get_credential_report()
-    iam.get_account_authorization_details()
     iam.list_user_tags(UserName="user")
     bucket = s3.list_buckets()["Buckets"][0]["Name"]
     s3.get_bucket_acl(Bucket=bucket)

@@ -103,7 +103,7 @@ def test_a_role_is_held_to_the_key_behind_an_alias(local: Local, account: str) -
         lambda: mine.describe_key(KeyId="alias/two"),
         lambda: mine.create_alias(AliasName="alias/four", TargetKeyId=one["KeyId"]),
         lambda: mine.create_alias(AliasName="alias/three", TargetKeyId=two["KeyId"]),
-        lambda: mine.create_key(),
+        mine.create_key,
     ):
         with pytest.raises(ClientError) as caught:
             refused()
@@ -158,14 +158,17 @@ def test_log_groups_come_in_pages_and_are_the_accounts_own(local: Local, account
 
 def test_a_role_is_held_to_its_log_groups(local: Local, account: str) -> None:
     own = f"arn:aws:logs:*:{account}:log-group:/flow-logs/*"
-    may = {"Action": ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup"], "Resource": own}
+    may = {
+        "Action": ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup"],
+        "Resource": own,
+    }
     mine = local.client("logs", session(local, account, may))
     mine.create_log_group(logGroupName=GROUP)
     mine.put_retention_policy(logGroupName=GROUP, retentionInDays=30)
     for refused in (
         lambda: mine.create_log_group(logGroupName="another"),
         lambda: mine.create_log_group(logGroupName="/flow-logs/tagged", tags={"a": "b"}),
-        lambda: mine.describe_log_groups(),
+        mine.describe_log_groups,
     ):
         with pytest.raises(ClientError) as caught:
             refused()

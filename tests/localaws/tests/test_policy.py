@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localaws.policy import decide, principal_forms, trusts
+from localaws.policy import as_list, decide, lets_service, principal_forms, trusts
 
 BUCKET = "arn:aws:s3:::data"
 
@@ -192,3 +192,33 @@ def test_a_trust_policys_deny_and_conditions_count() -> None:
     assert not trusts({"Statement": entry}, forms, {})
     no = {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}
     assert not trusts({"Statement": [entry, no]}, forms, {"sts:externalid": "secret"})
+
+
+LOGGING = {"Service": "logging.s3.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "lets"),
+    [
+        ([allow("s3:PutObject", f"{BUCKET}/*", Principal=LOGGING)], True),
+        ([allow("s3:Put*", "*", Principal={"Service": ["other", "logging.s3.amazonaws.com"]})], True),
+        ([allow("s3:PutObject", f"{BUCKET}/*", Principal="*")], True),
+        ([allow("s3:PutObject", f"{BUCKET}/*", Principal={"Service": "cloudtrail.amazonaws.com"})], False),
+        ([allow("s3:PutObject", BUCKET, Principal=LOGGING)], False),
+        ([allow("s3:GetObject", f"{BUCKET}/*", Principal=LOGGING)], False),
+        ([allow("s3:PutObject", "*", Principal=LOGGING), deny(Principal="*")], False),
+        (
+            [
+                allow("s3:PutObject", "*", Principal=LOGGING),
+                deny(Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+            ],
+            True,
+        ),
+        ([], False),
+    ],
+)
+def test_a_resources_policy_lets_a_service_in(statements: list[dict[str, Any]], lets: bool) -> None:
+    listed = [one for document in statements for one in as_list(document["Statement"])]
+    context = {"aws:securetransport": "true"}
+    key = f"{BUCKET}/log"
+    assert lets_service({"Statement": listed}, LOGGING["Service"], "s3:PutObject", key, context) is lets

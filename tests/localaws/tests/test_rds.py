@@ -26,7 +26,9 @@ class Place:
         self.vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
         zones = enumerate(("us-east-1a", "us-east-1b"))
         subnets = [
-            ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.9.{n}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.9.{n}.0/24", AvailabilityZone=zone)["Subnet"][
+                "SubnetId"
+            ]
             for n, zone in zones
         ]
         group = ec2.create_security_group(GroupName="db", Description="d", VpcId=self.vpc)["GroupId"]
@@ -359,6 +361,49 @@ def test_deleting_asks_for_a_final_snapshot_or_that_there_be_none(place: Place) 
     assert code(caught) == "DBInstanceNotFound"
 
 
+def test_replicas_and_their_source_name_each_other_also_when_renamed(place: Place) -> None:
+    before = place.make()
+    names = {"DBInstanceIdentifier": "replica", "SourceDBInstanceIdentifier": "orders"}
+    place.rds.create_db_instance_read_replica(**names)
+    assert place.told("replica")["DbiResourceId"] != before["DbiResourceId"]
+    for source, replica in (("orders", "replica"), ("orders", "copy"), ("orders-old", "copy")):
+        if replica == "copy" and source == "orders":
+            place.rename("replica", "copy")
+        if source == "orders-old":
+            place.rename("orders", "orders-old")
+        assert place.told(source)["ReadReplicaDBInstanceIdentifiers"] == [replica]
+        assert place.told(replica)["ReadReplicaSourceDBInstanceIdentifier"] == source
+
+
+def test_a_snapshot_of_an_instance_of_a_cluster_is_refused(place: Place) -> None:
+    engine = {"Engine": "aurora-postgresql"}
+    secrets = {"MasterUsername": "root", "MasterUserPassword": "a-password"}
+    place.rds.create_db_cluster(DBClusterIdentifier="cluster", **engine, **secrets)
+    member = {"DBInstanceIdentifier": "member", "DBClusterIdentifier": "cluster"}
+    place.rds.create_db_instance(**member, DBInstanceClass="db.r6g.large", **engine)
+    with pytest.raises(ClientError) as caught:
+        place.snap("of-member", "member")
+    assert code(caught) == "InvalidParameterValue"
+    assert place.told("member")["DBClusterIdentifier"] == "cluster"
+
+
+def test_instances_and_snapshots_come_in_pages(place: Place) -> None:
+    for number in range(3):
+        place.make(f"orders-{number}", BackupRetentionPeriod=0)
+    assert place.rds.describe_db_snapshots()["DBSnapshots"] == []
+    for number in range(21):
+        place.rds.create_db_snapshot(
+            DBSnapshotIdentifier=f"s-{number}", DBInstanceIdentifier="orders-0", Tags=TAGS
+        )
+    pages = place.rds.get_paginator("describe_db_snapshots").paginate(
+        SnapshotType="manual", PaginationConfig={"PageSize": 20}
+    )
+    assert [len(page["DBSnapshots"]) for page in pages] == [20, 1]
+    of_id = [{"Name": "dbi-resource-id", "Values": [place.told("orders-1")["DbiResourceId"]]}]
+    (found,) = place.rds.describe_db_instances(Filters=of_id)["DBInstances"]
+    assert found["DBInstanceIdentifier"] == "orders-1"
+
+
 def test_a_snapshot_is_deleted(place: Place) -> None:
     place.make()
     place.snap()
@@ -384,7 +429,9 @@ def test_slow_changes_become_ready_after_so_many_looks(place: Place) -> None:
     place.slow(2)
     place.rds.create_db_snapshot(DBSnapshotIdentifier="before", DBInstanceIdentifier="orders")
     with pytest.raises(ClientError) as caught:
-        place.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="before", TargetDBSnapshotIdentifier="encrypted")
+        place.rds.copy_db_snapshot(
+            SourceDBSnapshotIdentifier="before", TargetDBSnapshotIdentifier="encrypted"
+        )
     assert code(caught) == "InvalidDBSnapshotState"
     assert _states(lambda: place.snapshot("before")["Status"], 3) == ["creating", "creating", "available"]
     place.copy(KmsKeyId=place.key)

@@ -218,7 +218,27 @@ def test_a_role_that_may_not_send_sends_nothing(local: Local, stage: Stage) -> N
     answer = stage.fire()
     assert answer["fired"] == []
     assert "may not sqs:SendMessage" in answer["refused"]["one"]
-    assert stage.received() == []
+    assert (stage.received(), stage.waiting()) == ([], [])
+
+
+def test_what_has_nowhere_to_go_is_a_dead_letter(local: Local, stage: Stage) -> None:
+    order = stage.order("one")
+    order["Target"]["Arn"] = f"{stage.arn}-missing"
+    local.client("scheduler", local.admin).create_schedule(**order)
+    role = stage.role.rpartition("/")[2]
+    sends = document({"Action": "sqs:SendMessage", "Resource": f"{stage.arn}*"})
+    local.client("iam", local.admin).put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=sends)
+    assert "there is no queue" in stage.fire()["refused"]["one"]
+    [dead] = local.client("sqs", local.admin).receive_message(
+        QueueUrl=stage.queue, MessageAttributeNames=["All"]
+    )["Messages"]
+    assert dead["Body"] == order["Target"]["Input"]
+    told = {name: value["StringValue"] for name, value in dead["MessageAttributes"].items()}
+    assert (told["TARGET_ARN"], told["ERROR_CODE"]) == (
+        order["Target"]["Arn"],
+        "AWS.SimpleQueueService.NonExistentQueue",
+    )
+    assert stage.waiting() == []
 
 
 def test_schedules_are_allowed_by_group_and_name(local: Local, stage: Stage) -> None:

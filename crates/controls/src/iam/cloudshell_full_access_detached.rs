@@ -15,9 +15,7 @@ use std::collections::BTreeSet;
 
 use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
-use redress_settings::iam::{AttachedPolicies, IdentityFacts, IdentityKind};
-
-use crate::not_a;
+use redress_settings::iam::{AttachedPolicies, IdentityFacts};
 
 /// IAM.27
 pub struct CloudShellFullAccessDetached;
@@ -48,18 +46,7 @@ impl Control for CloudShellFullAccessDetached {
     type Params = ();
 
     fn locate(resource: &Resource, _params: &()) -> Located<AttachedPolicies> {
-        let kinds = [("user", IdentityKind::User), ("role", IdentityKind::Role), ("group", IdentityKind::Group)];
-        let arn = resource.arn().filter(|arn| arn.service == "iam");
-        let found = arn.and_then(|arn| kinds.into_iter().find_map(|(word, kind)| Some((kind, arn.named(word)?.to_owned()))));
-        let (kind, path) = found.ok_or_else(|| not_a("a user, role or group", &resource.id))?;
-        // The id may carry a path, or a unique id in place of the name; the details then know the name.
-        let last = path.rsplit('/').next().unwrap_or(&path);
-        let is_unique_id = ["AIDA", "AROA", "AGPA"].iter().any(|prefix| last.starts_with(prefix)) && last.len() >= 20;
-        let name = match &resource.name {
-            _ if !is_unique_id => last.to_owned(),
-            Some(name) => name.clone(),
-            None => return Err(not_a("an identity with a name", &resource.id)),
-        };
+        let (kind, name) = super::identity::identity_of(resource)?;
         Ok(AttachedPolicies { kind, name })
     }
 
@@ -76,6 +63,7 @@ impl Control for CloudShellFullAccessDetached {
 #[cfg(test)]
 mod tests {
     use redress_model::{AccountId, Partition, Region};
+    use redress_settings::iam::IdentityKind;
 
     use super::*;
 

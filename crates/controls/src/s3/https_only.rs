@@ -17,7 +17,7 @@ use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{BucketFacts, BucketPolicy};
 use serde_json::{Map, Value as Json, json};
 
-use super::bucket::bucket_of;
+use crate::bucket::bucket_of;
 
 /// S3.5
 pub struct HttpsOnly;

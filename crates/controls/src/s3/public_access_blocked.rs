@@ -16,7 +16,7 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{BucketPublicAccess, PublicAccess, PublicFacts};
 
-use super::bucket::bucket_of;
+use crate::bucket::bucket_of;
 
 /// S3.8
 pub struct PublicAccessBlocked;

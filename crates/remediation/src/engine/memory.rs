@@ -61,10 +61,16 @@ pub(super) fn remember(
 ) -> Memory {
     let last = |id: &ControlId| {
         let old = run.memory.get(id);
+        let mut earlier = old.map(|last| last.earlier.clone()).unwrap_or_default();
+        let before = old.and_then(|last| last.changed);
         let (changed, undone) = match found.outcome {
-            Outcome::Undone { .. } => (None, Some(now)),
-            _ if found.left.is_some() => (Some(run.id), None),
-            _ => (old.and_then(|last| last.changed), old.and_then(|last| last.undone)),
+            // Of work in stages the one before is the last change now.
+            Outcome::Undone { .. } | Outcome::InProgress { .. } if found.taken_back.is_some() => (earlier.pop(), Some(now)),
+            _ if found.left.is_some() => {
+                earlier.extend(before.filter(|_| work.views.iter().any(|view| view.entry.staged)));
+                (Some(run.id), None)
+            }
+            _ => (before, old.and_then(|last| last.undone)),
         };
         let asked = asked.clone().or_else(|| old.and_then(|last| last.asked.clone()));
         let mut fixed = old.map(|last| last.fixed.clone()).unwrap_or_default();
@@ -90,7 +96,7 @@ pub(super) fn remember(
             _ => None,
         };
         let outcome = found.outcome.word().to_owned();
-        Last { run: run.id, outcome, said: said.clone(), changed, undone, asked, fixed, answered, exempt, consented }
+        Last { run: run.id, outcome, said: said.clone(), changed, undone, asked, fixed, answered, exempt, consented, earlier }
     };
     controls.iter().map(|id| (id.clone(), last(id))).collect()
 }

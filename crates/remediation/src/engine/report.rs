@@ -191,7 +191,12 @@ fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId) -> Vec<Listed> 
         let key = Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes()).to_string();
         let again = match outcome {
             // It goes on as it was begun, with the consent that it had.
-            Outcome::InProgress { changes, .. } => Job { rounds: if changes.is_empty() { job.rounds + 1 } else { 0 }, ..job.clone() },
+            Outcome::InProgress { changes, .. } => {
+                // What an undo was about is undone; it goes on with the stage before.
+                let about = job.request.about.filter(|_| job.intent != Intent::Undo);
+                let rounds = if changes.is_empty() { job.rounds + 1 } else { 0 };
+                Job { rounds, request: Request { about, ..job.request.clone() }, ..job.clone() }
+            }
             _ => Job { intent: Intent::Automatic, request: Request::of(format!("later-{run}"), None), ..job.clone() },
         };
         let body = match list {

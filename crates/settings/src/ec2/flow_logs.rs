@@ -22,6 +22,8 @@ const PASS: &str = "iam:PassRole";
 const ON_VPCS: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:vpc/*";
 const ON_FLOW_LOGS: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:vpc-flow-log/*";
 const ON_GROUP: &str = "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/redress/vpc-flow-logs*";
+/// A role that does not exist has no path: its name alone is what IAM decides on.
+const ROLES: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*";
 const ON_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/redress/vpc-flow-logs";
 
 const GROUP: &str = "/redress/vpc-flow-logs";
@@ -124,7 +126,7 @@ impl Setting for FlowLogs {
     type Facts = FlowLogFacts;
 
     const NAME: &'static str = "ec2.flow_logs";
-    const READS: &'static [Action] = &[Action::anywhere(VPCS), Action::anywhere(FLOW_LOGS), Action::on(GET_ROLE, ON_ROLE)];
+    const READS: &'static [Action] = &[Action::anywhere(VPCS), Action::anywhere(FLOW_LOGS), Action::on(GET_ROLE, ROLES)];
     const WRITES: &'static [Action] = &[
         Action::on(CREATE, ON_VPCS),
         Action::on(CREATE, ON_FLOW_LOGS),

@@ -59,8 +59,6 @@ pub struct CredentialFacts {
     pub keys: BTreeMap<String, KeyFacts>,
     /// Whole days since the password was last used, or made where that is later; `None` without a password.
     pub console_idle_days: Option<i64>,
-    /// How many second factors the user has.
-    pub second_factors: usize,
 }
 
 /// Whole days from then to now; none are negative, because AWS's clocks differ.
@@ -99,7 +97,6 @@ impl Setting for UserCredentials {
         // Keys are no resources of their own: the action knows the user only once it has found the key.
         Action::on(LAST_USED, USERS),
         Action::on(PROFILE, USERS),
-        Action::on(DEVICES, USERS),
     ];
     const WRITES: &'static [Action] = &[Action::on(UPDATE, USERS), Action::on(DELETE_PROFILE, USERS)];
 
@@ -112,18 +109,13 @@ impl Setting for UserCredentials {
         let profile_made = profile.as_ref().and_then(|answer| answer.login_profile()).map(|profile| *profile.create_date());
         // A password that was made again is as young as it is, whenever the one before it was used.
         let console_idle_days = profile_made.map(|made| password_used.map_or(days(now, made), |used| days(now, used).min(days(now, made))));
-        let mut second_factors = 0;
-        let mut pages = client.list_mfa_devices().user_name(&self.user).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            second_factors += page.called(DEVICES)?.mfa_devices().len();
-        }
         let keys = self.keys(&client, now).await?;
         let value = Credentials {
             access_keys: keys.iter().map(|(id, is_active, _)| (id.clone(), *is_active)).collect(),
             console: profile_made.is_some(),
         };
         let keys = keys.into_iter().map(|(id, _, facts)| (id, facts)).collect();
-        Ok(Some((value, CredentialFacts { user: self.user.clone(), keys, console_idle_days, second_factors })))
+        Ok(Some((value, CredentialFacts { user: self.user.clone(), keys, console_idle_days })))
     }
 
     async fn put(&self, account: &Account, from: &Credentials, to: &Credentials) -> Result<()> {
@@ -164,5 +156,60 @@ impl Setting for UserCredentials {
             if to.console { "+ console password".to_owned() } else { "- console password (the login profile is deleted)".to_owned() }
         });
         keys.chain(console).collect()
+    }
+}
+
+/// Whether a user of the console has a second factor. Only the user can register one: this setting cannot be written.
+#[derive(Debug, Clone)]
+pub struct SecondFactor {
+    /// The user's name, without path.
+    pub user: String,
+}
+
+/// The value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Factors {
+    /// Whether the user has a password for the console.
+    pub console: bool,
+    /// How many second factors it has.
+    pub second_factors: usize,
+}
+
+/// What the steps name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactorFacts {
+    /// The user's name.
+    pub user: String,
+    /// The account.
+    pub account: String,
+    /// The partition.
+    pub partition: String,
+}
+
+impl Setting for SecondFactor {
+    type Value = Factors;
+    type Facts = FactorFacts;
+
+    const NAME: &'static str = "iam.second_factor";
+    const READS: &'static [Action] = &[Action::on(USER, USERS), Action::on(PROFILE, USERS), Action::on(DEVICES, USERS)];
+    const WRITES: &'static [Action] = &[];
+
+    async fn get(&self, account: &Account) -> Result<Option<(Factors, FactorFacts)>> {
+        let client = account.client(gated!(aws_sdk_iam));
+        if found(client.get_user().user_name(&self.user).send().await.called(USER))?.is_none() {
+            return Ok(None);
+        }
+        let console = found(client.get_login_profile().user_name(&self.user).send().await.called(PROFILE))?.is_some();
+        let mut second_factors = 0;
+        let mut pages = client.list_mfa_devices().user_name(&self.user).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            second_factors += page.called(DEVICES)?.mfa_devices().len();
+        }
+        let facts = FactorFacts { user: self.user.clone(), account: account.id().to_string(), partition: account.partition().to_string() };
+        Ok(Some((Factors { console, second_factors }, facts)))
+    }
+
+    async fn put(&self, _account: &Account, _from: &Factors, _to: &Factors) -> Result<()> {
+        Err(Error::new(Kind::Rejected, Self::NAME, "only the user can register a second factor"))
     }
 }

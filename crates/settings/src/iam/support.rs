@@ -5,6 +5,7 @@ use redress_remediation::{Account, Action, Error, Result, Setting};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::ROLES;
 use crate::{found, gated};
 
 const HOLDERS: &str = "iam:ListEntitiesForPolicy";
@@ -61,7 +62,8 @@ impl Setting for SupportRoles {
     type Facts = SupportFacts;
 
     const NAME: &'static str = "iam.support_role";
-    const READS: &'static [Action] = &[Action::on(HOLDERS, POLICY), Action::on(GET, OURS)];
+    // A role that does not exist has no path: its name alone is what IAM decides on.
+    const READS: &'static [Action] = &[Action::on(HOLDERS, POLICY), Action::on(GET, ROLES)];
     const WRITES: &'static [Action] = &[
         Action::on(CREATE, OURS),
         Action::on(DELETE, OURS),

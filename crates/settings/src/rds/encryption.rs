@@ -25,6 +25,7 @@ const DELETE_SNAPSHOT: &str = "rds:DeleteDBSnapshot";
 const RESTORE: &str = "rds:RestoreDBInstanceFromDBSnapshot";
 const DELETE_INSTANCE: &str = "rds:DeleteDBInstance";
 const ADD_TAGS: &str = "rds:AddTagsToResource";
+const REMOVE_TAGS: &str = "rds:RemoveTagsFromResource";
 const ADD_ROLE: &str = "rds:AddRoleToDBInstance";
 const ON_SNAPSHOTS: &str = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:snapshot:*";
 const OUR_SNAPSHOTS: &str = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:snapshot:redress-*";
@@ -346,8 +347,10 @@ impl EncryptedInstance {
 
     async fn delete_instance(client: &Client, id: &str) -> Result<()> {
         // The protection was the original's; without taking it off nothing is deleted.
-        let call = client.modify_db_instance().db_instance_identifier(id).deletion_protection(false).apply_immediately(true);
-        call.send().await.called(MODIFY_INSTANCE)?;
+        if Self::instance(client, id).await?.and_then(|instance| instance.deletion_protection) == Some(true) {
+            let call = client.modify_db_instance().db_instance_identifier(id).deletion_protection(false).apply_immediately(true);
+            call.send().await.called(MODIFY_INSTANCE)?;
+        }
         client.delete_db_instance().db_instance_identifier(id).skip_final_snapshot(true).send().await.called(DELETE_INSTANCE).map(|_| ())
     }
 
@@ -387,8 +390,12 @@ impl EncryptedInstance {
             Stage::Snapshot => Self::delete_snapshot(client, &self.snapshot_name()).await,
             Stage::Copy => Self::delete_snapshot(client, &self.copy_name()).await,
             Stage::Restored => Self::delete_instance(client, &self.new_name()).await,
-            // It goes with the instance that has it.
-            Stage::Completed => Ok(()),
+            // What was completed goes with the instance; only the mark is taken off.
+            Stage::Completed => {
+                let new = Self::instance(client, &self.new_name()).await?.and_then(|new| new.db_instance_arn);
+                let call = client.remove_tags_from_resource().set_resource_name(new).tag_keys(COMPLETED);
+                call.send().await.called(REMOVE_TAGS).map(|_| ())
+            }
             Stage::Parted => Self::rename(client, &self.old_name(), &self.instance).await,
             Stage::Exchanged => Self::rename(client, &self.instance, &self.new_name()).await,
         }
@@ -440,6 +447,7 @@ impl Setting for EncryptedInstance {
         Action::on(RESTORE, ANYTHING),
         Action::on(MODIFY_INSTANCE, ON_INSTANCES),
         Action::on(ADD_TAGS, ANYTHING),
+        Action::on(REMOVE_TAGS, TEMPORARY),
         Action::on(ADD_ROLE, TEMPORARY),
         Action::on(DELETE_INSTANCE, TEMPORARY),
         Action::on(DELETE_INSTANCE, KEPT),
@@ -491,6 +499,11 @@ impl Setting for EncryptedInstance {
             Stage::Exchanged => Undo::Partly("what was written to the encrypted database since the exchange is in it and not in the original"),
             _ => Undo::Exact,
         }
+    }
+
+    fn rests(value: &StageOf) -> bool {
+        // No database has the name there.
+        value.stage != Stage::Parted
     }
 
     fn changes(from: &StageOf, to: &StageOf) -> Vec<String> {

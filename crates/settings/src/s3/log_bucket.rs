@@ -27,7 +27,7 @@ pub(crate) const WRITES: [Action; 5] = [
 ];
 
 /// The name of the bucket for logs of one account and region.
-pub fn name(account: &Account) -> String {
+pub(crate) fn name(account: &Account) -> String {
     format!("redress-logs-{}-{}", account.id(), account.region())
 }
 

@@ -3,7 +3,7 @@
 use aws_sdk_iam::types::AttachedPolicy;
 use serde_json::{Value as Json, json};
 
-use super::{Case, Place, Staged, boxed};
+use super::{Case, Ending, Place, Staged, boxed};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("IAM.15", "a weak policy with fields of its own", boxed!(weak_passwords)),
@@ -13,7 +13,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("IAM.27", "a user", boxed!(user)),
     Case::new("IAM.27", "a role", boxed!(role)),
     Case::new("IAM.27", "a group", boxed!(group)),
-    Case::new("IAM.4", "an access key of root", boxed!(root_key)),
+    Case::new("IAM.4", "an access key of root", boxed!(root_key)).ends(Ending::Told),
 ];
 
 const SHELL: &str = "arn:aws:iam::aws:policy/AWSCloudShellFullAccess";

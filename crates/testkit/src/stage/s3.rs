@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Pub
 use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use serde_json::{Value as Json, json};
 
-use super::{Case, Place, Staged, boxed};
+use super::{Case, Ending, Place, Staged, boxed};
 use crate::events::unique;
 
 pub(super) const CASES: &[Case] = &[
@@ -15,6 +15,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("S3.8", "never configured", boxed!(never_blocked)),
     Case::new("S3.1", "never configured", boxed!(account_never_blocked)),
     Case::new("S3.1", "half of the switches on", boxed!(account_half_blocked)),
+    Case::new("S3.20", "a bucket", boxed!(no_mfa_delete)).ends(Ending::Told),
 ];
 
 /// A new bucket; its name is the world's own.
@@ -118,4 +119,14 @@ async fn account_block(place: &Place<'_>, _id: &str) -> Json {
         let all = [block.block_public_acls, block.ignore_public_acls, block.block_public_policy, block.restrict_public_buckets];
         json!(all.map(|switch| switch.unwrap_or(false)))
     })
+}
+
+async fn no_mfa_delete(place: &Place<'_>) -> Staged {
+    let name = bucket(place, "vault").await;
+    place.staged(format!("arn:aws:s3:::{name}"), boxed!(versioning, id))
+}
+
+async fn versioning(place: &Place<'_>, arn: &str) -> Json {
+    let answer = aws_sdk_s3::Client::new(&place.sdk).get_bucket_versioning().bucket(name_of(arn)).send().await.unwrap();
+    json!([answer.status().map(|status| status.as_str().to_owned()), answer.mfa_delete().map(|status| status.as_str().to_owned())])
 }

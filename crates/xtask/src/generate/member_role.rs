@@ -11,37 +11,57 @@ use super::Generated;
 /// IAM takes managed policies up to this many characters, white space not counted.
 const POLICY_LIMIT: usize = 6144;
 
+/// A role takes this many managed policies.
+const POLICIES_LIMIT: usize = 10;
+
 type Statement = ((&'static str, Option<Condition>), Vec<&'static str>);
 
 pub(super) fn file() -> io::Result<Generated> {
-    let reads = policy("Reads", "read", CATALOG.iter().flat_map(|entry| entry.reads).chain(READS))?;
-    let writes = policy("Writes", "written", CATALOG.iter().flat_map(|entry| entry.writes))?;
-    Ok(Generated { path: "infra/member-role.yaml".into(), text: format!("{HEAD}{reads}{writes}{TAIL}") })
+    let reads = policies("Reads", "read", CATALOG.iter().flat_map(|entry| entry.reads).chain(READS))?;
+    let writes = policies("Writes", "written", CATALOG.iter().flat_map(|entry| entry.writes))?;
+    let all = [reads, writes].concat();
+    if all.len() > POLICIES_LIMIT {
+        return Err(io::Error::other(format!("the role would have {} policies, IAM takes {POLICIES_LIMIT}", all.len())));
+    }
+    Ok(Generated { path: "infra/member-role.yaml".into(), text: format!("{HEAD}{}{TAIL}", all.concat()) })
 }
 
-fn policy<'a>(name: &str, verb: &str, actions: impl Iterator<Item = &'a Action>) -> io::Result<String> {
-    let mut grouped: BTreeMap<(&str, Option<Condition>), Vec<&str>> = BTreeMap::new();
+/// The policies that hold these actions, service after service: as few as IAM's limit on their size lets.
+fn policies<'a>(name: &str, verb: &str, actions: impl Iterator<Item = &'a Action>) -> io::Result<Vec<String>> {
+    let mut grouped: BTreeMap<(&str, &str, Option<Condition>), Vec<&str>> = BTreeMap::new();
     for action in actions {
-        grouped.entry((action.on, action.when)).or_default().push(action.name);
+        let service = action.name.split(':').next().unwrap_or_default();
+        grouped.entry((service, action.on, action.when)).or_default().push(action.name);
     }
-    let mut text = format!(
-        "\n  {name}:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      Description: What Redress's settings declare to be {verb}.\n      \
-         Roles:\n        - !Ref Role\n      PolicyDocument:\n        Version: \"2012-10-17\"\n        Statement:\n"
-    );
-    let mut size = 64;
-    for (key, mut names) in grouped {
+    let mut parts: Vec<(Vec<&str>, String, usize)> = Vec::new();
+    for ((service, on, when), mut names) in grouped {
         names.sort_unstable();
         names.dedup();
-        let statement = statement(&(key, names));
-        size += statement.split_whitespace().map(str::len).sum::<usize>() + 40;
-        text.push_str(&statement);
+        let text = statement(&((on, when), names));
+        // Written in JSON it has quotes and commas more.
+        let size = text.split_whitespace().map(str::len).sum::<usize>() + 4 * text.lines().count() + 40;
+        if size > POLICY_LIMIT {
+            return Err(io::Error::other(format!("a statement of {service} alone has about {size} characters, IAM takes {POLICY_LIMIT}")));
+        }
+        match parts.last_mut().filter(|(_, _, so_far)| so_far + size <= POLICY_LIMIT) {
+            Some((services, all, so_far)) => {
+                services.push(service);
+                all.push_str(&text);
+                *so_far += size;
+            }
+            None => parts.push((vec![service], text, size + 64)),
+        }
     }
-    if size > POLICY_LIMIT {
-        return Err(io::Error::other(format!(
-            "the policy {name} would have about {size} characters, IAM takes {POLICY_LIMIT}: split it by service"
-        )));
-    }
-    Ok(text)
+    let policy = |(index, (mut services, statements, _)): (usize, (Vec<&str>, String, usize))| {
+        services.dedup();
+        let number = if index == 0 { String::new() } else { (index + 1).to_string() };
+        format!(
+            "\n  {name}{number}:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      Description: What Redress's settings declare to be {verb} in {}.\n      \
+             Roles:\n        - !Ref Role\n      PolicyDocument:\n        Version: \"2012-10-17\"\n        Statement:\n{statements}",
+            services.join(", ")
+        )
+    };
+    Ok(parts.into_iter().enumerate().map(policy).collect())
 }
 
 fn statement(((on, when), names): &Statement) -> String {

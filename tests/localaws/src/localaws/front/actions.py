@@ -15,6 +15,7 @@ from localaws import recorders
 from localaws.front import resources
 from localaws.front.iam_resources import iam_resource
 from localaws.front.operations import Operation
+from localaws.front.request_tags import request_tags
 from localaws.world import MANAGEMENT, ORGANIZATION
 
 _PREFIXES = {"monitoring": "cloudwatch", "s3control": "s3", "tagging": "tag"}
@@ -190,6 +191,11 @@ def context_of(operation: Operation, region: str) -> dict[str, Any]:
     for key, name in carried.items():
         if value := operation.text(name):
             context[key] = value
+    if tags := request_tags(operation.params):
+        context["aws:tagkeys"] = list(tags)
+        context |= {f"aws:requesttag/{key.lower()}": value for key, value in tags.items()}
+    if operation.name == "CreateFileSystem":
+        context["elasticfilesystem:encrypted"] = str(bool(operation.params.get("Encrypted"))).lower()
     if operation.service == "account" and (kind := operation.text("AlternateContactType")):
         context["account:alternatecontacttypes"] = [kind]
     return context

@@ -16,7 +16,7 @@ from localaws.front.regions import Regions
 from localaws.front.request import Request, Response
 from localaws.world import World
 
-_AT_MOTO = frozenset({"account-summary", "iam-age", "inventory", "tags", "transitions"})
+_AT_MOTO = frozenset({"account-summary", "efs-size", "iam-age", "inventory", "tags", "transitions"})
 
 
 def _reply(value: Any, status: int = 200) -> Response:

@@ -1,8 +1,8 @@
 """The resource of a call to RDS, KMS, EFS, Logs, CloudTrail or EC2, and what else such a call touches.
 
-By the Service Authorization Reference: a call that names several resources must be allowed on each, and one that
-tags what it makes must be allowed to tag. What only moto's side knows (the key behind an alias, the file system of a
-mount target) it puts in (`principals.real_arn`).
+By the Service Authorization Reference: a call that names several resources must be allowed on each, and one
+that tags what it makes must be allowed to tag. What only moto's side knows (the key behind an alias, the
+file system of a mount target) it puts in (`principals.real_arn`).
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def _rds_all(operation: Operation, account: str, region: str) -> list[str]:
     found = []
     for key, kind in _RDS.get(operation.name, _RDS_OTHERS):
         if value := operation.text(key):
-            found.append(value if value.startswith("arn:") else f"arn:aws:rds:{region}:{account}:{kind}:{value}")
+            found.append(
+                value if value.startswith("arn:") else f"arn:aws:rds:{region}:{account}:{kind}:{value}"
+            )
     return found
 
 

@@ -1,7 +1,7 @@
 """The admin's schedules come due when they are told to: EventBridge's rules and Scheduler's schedules.
 
-A schedule's role must be allowed to send what it sends, or nothing is sent; of AWS's retries and dead letters
-there is nothing here.
+A schedule of Scheduler sends by its role alone. What the role may not send, or has nowhere to, goes to the
+dead letters, where the role may send it to those. AWS tries for up to a day; here there is one attempt.
 """
 
 from __future__ import annotations
@@ -99,57 +99,78 @@ def _fire_rules(name: str) -> list[str]:
 
 
 def _send(key: _Key, schedule: dict[str, Any]) -> str | None:
-    """Send what a schedule sends; the reason when its role may not."""
+    """Send what a schedule sends; the reason when it cannot. Either way its one time is over."""
     from ministack.core.responses import request_scope
     from ministack.services import eventbridge, scheduler
 
     account, region, _ = key
     target = schedule["Target"]
     with request_scope(account, region):
-        if reason := _refusal(target, account):
-            return reason
+        reason = _refusal(target["Arn"], target["RoleArn"], account)
         if "Input" in target:
             target = {**target, "Input": _filled_in(target["Input"], schedule)}
-        event = _event("aws.scheduler", schedule["Arn"], account, region)
-        eventbridge._invoke_target(target, event, schedule)
+        if reason is None:
+            event = _event("aws.scheduler", schedule["Arn"], account, region)
+            eventbridge._invoke_target(target, event, schedule)
+        else:
+            _bury(schedule, target, account, reason)
     if time_of(schedule) is None:
-        return None
+        return reason
     if schedule["ActionAfterCompletion"] == "DELETE":
         scheduler._schedules._data.pop(key, None)
     else:
         schedule["Fired"] = True
-    return None
+    return reason
 
 
-def _refusal(target: dict[str, Any], account: str) -> str | None:
-    """Why the role may not send to a queue; other targets are not looked at."""
+def _bury(schedule: dict[str, Any], target: dict[str, Any], account: str, reason: str) -> None:
+    """Put what could not be sent into the queue of dead letters, if the role may send to one."""
+    from ministack.core.arn import parse_arn
+    from ministack.services import eventbridge, sqs
+
+    arn = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if not arn or _refusal(arn, target["RoleArn"], account):
+        return
+    eventbridge._dispatch_to_sqs(parse_arn(arn), target.get("Input", "{}"))
+    told = {
+        "ERROR_CODE": "AWS.SimpleQueueService.NonExistentQueue" if "no queue" in reason else "AccessDenied",
+        "ERROR_MESSAGE": reason,
+        "SCHEDULE_ARN": schedule["Arn"],
+        "TARGET_ARN": target["Arn"],
+    }
+    attributes = {name: {"DataType": "String", "StringValue": text} for name, text in told.items()}
+    sqs._queue_by_arn(arn)["messages"][-1]["message_attributes"] = attributes
+
+
+def _refusal(arn: str, role_arn: str, account: str) -> str | None:
+    """Why a role may not send to a queue; other targets are not looked at."""
     from ministack.core import iam_evaluator as evaluator
     from ministack.core.responses import get_region
     from ministack.services import iam, sqs
 
-    if target["Arn"].split(":")[2] != "sqs":
+    if arn.split(":")[2] != "sqs":
         return None
-    queue = sqs._queue_by_arn(target["Arn"])
+    queue = sqs._queue_by_arn(arn)
     if queue is None:
-        return f"there is no queue {target['Arn']}"
-    role = iam._roles.get_scoped(account, None, target["RoleArn"].rpartition("/")[2])
+        return f"there is no queue {arn}"
+    role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2])
     if role is None:
-        return f"there is no role {target['RoleArn']}"
-    attached = [evaluator._resolve_managed_policy_document(arn, account) for arn in role["AttachedPolicies"]]
+        return f"there is no role {role_arn}"
+    attached = [evaluator._resolve_managed_policy_document(a, account) for a in role["AttachedPolicies"]]
     policies = [*role["InlinePolicies"].values(), *filter(None, attached)]
     context = {
         "aws:securetransport": "true",
         "aws:principalaccount": account,
         "kms:viaservice": f"sqs.{get_region()}.amazonaws.com",
     }
-    needed: list[tuple[str, str | None]] = [("sqs:SendMessage", target["Arn"])]
+    needed: list[tuple[str, str | None]] = [("sqs:SendMessage", arn)]
     if queue["attributes"].get("KmsMasterKeyId"):
         # Which key an alias or an id means is not looked up: on some key it must be allowed.
         needed += [("kms:GenerateDataKey", None), ("kms:Decrypt", None)]
     for action, resource in needed:
         decision = decide(policies, [], action, resource, context)
         if not decision.allowed:
-            return f"{target['RoleArn']} may not {action}: {decision.reason}"
+            return f"{role_arn} may not {action}: {decision.reason}"
     return None
 
 

@@ -36,6 +36,7 @@ _EC2_TYPES = {
 }
 _NAMED = {
     "cloudtrail": {"Name": "CloudTrail::Trail", "TrailName": "CloudTrail::Trail"},
+    "elasticfilesystem": {"FileSystemId": "EFS::FileSystem"},
     "iam": {
         "AccessKeyId": "IAM::AccessKey",
         "GroupName": "IAM::Group",
@@ -44,7 +45,11 @@ _NAMED = {
         "UserName": "IAM::User",
     },
     "kms": {"KeyId": "KMS::Key"},
-    "rds": {"DBClusterIdentifier": "RDS::DBCluster", "DBInstanceIdentifier": "RDS::DBInstance"},
+    "rds": {
+        "DBClusterIdentifier": "RDS::DBCluster",
+        "DBInstanceIdentifier": "RDS::DBInstance",
+        "DBSnapshotIdentifier": "RDS::DBSnapshot",
+    },
     "s3": {"Bucket": "S3::Bucket"},
     "sts": {"RoleArn": "IAM::Role"},
 }

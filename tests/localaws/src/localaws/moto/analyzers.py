@@ -11,7 +11,7 @@ import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote
 from moto.iam.models import iam_backends
 
 from localaws import service_roles
+from localaws.moto.inventory import tell_too
 from localaws.moto.wsgi import Answer, Environ, account_of, body_of, json_answer, scope_of
 from localaws.world import ADMIN, MANAGEMENT
 
@@ -157,9 +158,11 @@ def _make_role(account: str) -> None:
         backend.create_service_linked_role(_PRINCIPAL, "", "")
 
 
-def tags_of(account: str, region: str) -> dict[str, dict[str, str]]:
-    """The tags of the analyzers of a region, by ARN."""
-    return {a["arn"]: a["tags"] for a in list(_regions[account, region].values())}
+@tell_too
+def _everything(account: str) -> Iterator[tuple[str, Analyzer]]:
+    for (owner, region), analyzers in list(_regions.items()):
+        for name, analyzer in list(analyzers.items()) if owner == account else ():
+            yield f"access-analyzer/{region}/analyzers/{name}", dict(analyzer)
 
 
 def _dispatch(environ: Environ, region: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.iam.models import Role, iam_backends
 
-from localaws.moto import organization, principals
+from localaws.moto import organization, principals, tag_keys
 from localaws.moto.principals import Principal
 from localaws.moto.wsgi import Environ, account_of
 from localaws.policy import Decision, decide, principal_forms, trusts
@@ -87,12 +87,13 @@ def _caller(check: dict[str, Any], account: str) -> Principal | None:
     return principals.resolve(key_account, check["access_key"])
 
 
-def _further(check: dict[str, Any], caller: Principal) -> Verdict | None:
+def _further(check: dict[str, Any], caller: Principal, account: str) -> Verdict | None:
     """The refusal of something that the call asks for beside its own action."""
     for one in check.get("further", []):
         if "unless_role" in one and _role(one["unless_role"]) is not None:
             continue
         context = _context({"context": {**check["context"], **one["context"]}}, caller)
+        context |= tag_keys.of_resource(caller, account, one["resource"])
         decision = decide(caller.policies, caller.limits, one["action"], one["resource"], context)
         if not decision.allowed:
             return Verdict(caller.arn, decision, (one["action"], one["resource"]))
@@ -114,8 +115,9 @@ def judge(environ: Environ) -> Verdict | None:
         resource = check["resource"]
         if check["action"] not in _MAKES:
             resource = principals.real_arn(account, resource)
-        decision = decide(caller.policies, caller.limits, check["action"], resource, _context(check, caller))
-        if decision.allowed and (refused := _further(check, caller)):
+        context = _context(check, caller) | tag_keys.of_resource(caller, account, resource)
+        decision = decide(caller.policies, caller.limits, check["action"], resource, context)
+        if decision.allowed and (refused := _further(check, caller, account)):
             return refused
     if decision.allowed and "assume" in check:
         decision = _admit(check, caller)

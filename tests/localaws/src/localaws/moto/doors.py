@@ -10,7 +10,7 @@ from moto.core.utils import utcnow
 from moto.iam.models import AccessKey, AccessKeyLastUsed, User, iam_backends
 
 from localaws.moto import hub, hub_v2, inventory, organization, principals, transitions
-from localaws.moto.repairs import ec2, iam_certificates, iam_entities, tagging
+from localaws.moto.repairs import ec2, efs, iam_certificates, iam_entities, tagging
 
 _SUMMARY = {
     "AccountAccessKeysPresent": "_account_access_keys_present",
@@ -108,6 +108,7 @@ OPEN: dict[str, Callable[..., Any]] = {
     "account-summary": account_summary,
     "accounts": accounts,
     "action-target": hub.put_action_target,
+    "efs-size": efs.put_size,
     "finding-v2": hub_v2.store,
     "iam-age": iam_age,
     "inventory": inventory.tell,

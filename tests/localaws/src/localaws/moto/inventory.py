@@ -29,13 +29,13 @@ from moto.utilities.tagging_service import TaggingService
 
 _NO_SERVICES = frozenset({"moto_api", "organizations", "resourcegroupstaggingapi", "securityhub", "sts"})
 _NO_STATE = re.compile(
-    r"_?(account_id|partition|region_name|pristine_things|tick|time|time_progressed|transitions|latest_delivery_(time|attempt)|next_markers|pagination_tokens"
+    r"_?(account_id|partition|region_name|pristine_things|tick|time|time_progressed|transitions|subnet_ips|unused_ips|subnet_ip_generator|latest_delivery_(time|attempt)|next_markers|pagination_tokens"
     r"|(password_|role_)?last_(used|accessed|activity)(_date)?|attachment_count)"
 )
 _LEFT_OUT = {
     "cloudwatch": {"metric_data", "paged_metric_data"},
     "config": {"config_schema"},
-    "ec2": {"amis", "deleted_amis"},
+    "ec2": {"amis", "deleted_amis", "ri_offerings", "ri_offerings_generated"},
     "events": {"next_tokens"},
     "iam": {"access_keys", "aws_managed_policies", "credential_report"},
     "rds": {"db_cluster_options", "events", "resource_map"},
@@ -76,7 +76,9 @@ def _is_tool(value: Any) -> bool:
 def _holds_models(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(_is_model(inner) or _holds_models(inner) for inner in list(value.values()))
-    return isinstance(value, _LISTS) and any(_is_model(inner) or _holds_models(inner) for inner in list(value))
+    return isinstance(value, _LISTS) and any(
+        _is_model(inner) or _holds_models(inner) for inner in list(value)
+    )
 
 
 def _key_text(name: Any) -> str:
@@ -107,7 +109,9 @@ class _Walk:
     def collect(self, service: str, region: str, backend: BaseBackend) -> None:
         """Give every thing which a backend keeps its key. Collections come before what points into them."""
         place = f"{service}/{'global' if region == 'aws' else region}"
-        kept = {name.lstrip("_"): value for name, value in vars(backend).items() if not _NO_STATE.fullmatch(name)}
+        kept = {
+            name.lstrip("_"): value for name, value in vars(backend).items() if not _NO_STATE.fullmatch(name)
+        }
         for kind, value in sorted(kept.items(), key=lambda pair: (_is_model(pair[1]), pair[0])):
             if kind in _LEFT_OUT.get(service, ()) or _is_tool(value):
                 continue
@@ -212,7 +216,9 @@ def tell(account: str) -> Found:
         for _, _, backend in backends:
             pristine |= getattr(backend, "pristine_things", {})
     gone = dict.fromkeys(pristine.keys() - found.keys(), "gone")
-    return {key: state for key, state in (found | gone).items() if key not in pristine or state != pristine[key]}
+    return {
+        key: state for key, state in (found | gone).items() if key not in pristine or state != pristine[key]
+    }
 
 
 def apply() -> None:

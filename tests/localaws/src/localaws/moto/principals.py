@@ -100,7 +100,9 @@ def _behind(account: str, resource: str | None) -> str | None:
         return key.arn if key else resource
     if service == "elasticfilesystem" and name.startswith("mount-target/"):
         target = efs_backends[account][region].mount_targets_by_id.get(name.partition("/")[2])
-        return f"{resource.partition('mount-target/')[0]}file-system/{target.file_system_id}" if target else None
+        return (
+            f"{resource.partition('mount-target/')[0]}file-system/{target.file_system_id}" if target else None
+        )
     return resource
 
 

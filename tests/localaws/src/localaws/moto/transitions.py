@@ -1,7 +1,7 @@
 """Changes that take their time: how many looks it takes until something is ready can be set for an account.
 
-moto does everything at once, and so does this unless a test says otherwise. What is under way stays in its state for
-so many further calls that describe it, and then it is done.
+moto does everything at once, and so does this unless a test says otherwise. What is under way stays in its
+state for so many further calls that describe it, and then it is done.
 """
 
 from __future__ import annotations

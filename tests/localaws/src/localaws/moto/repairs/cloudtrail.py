@@ -1,11 +1,14 @@
 """CloudTrail: what moto does otherwise.
 
-- A trail is not found from another region by its ARN; and then it could be changed there, which AWS refuses.
+- A trail is not found from another region by its ARN; and then it could be changed there, which AWS
+  refuses.
 - GetTrail does not tell the home region; what was never set is told as null.
 - DescribeTrails ignores the names it is asked for, ListTrails leaves trails of other regions out.
 - An organization's trail is not seen by its members; they may not change it, nor make one.
-- A new trail has no event selectors; on AWS it has the default one. Basic and advanced ones replace each other.
-- DeleteTrail by an ARN deletes nothing. A second trail of a name replaces the first, and there may be any number.
+- A new trail has no event selectors; on AWS it has the default one. Basic and advanced ones replace each
+  other.
+- DeleteTrail by an ARN deletes nothing. A second trail of a name replaces the first, and there may be any
+  number.
 - LookupEvents is not there; the front answers it once it is let through here.
 
 What a trail needs to work is looked at in `cloudtrail_needs`.
@@ -81,7 +84,9 @@ def _find() -> None:
 
 
 def _refuse_members() -> JsonRESTError:
-    message = "The trail of an organization can only be made and changed by the organization's management account."
+    message = (
+        "The trail of an organization can only be made and changed by the organization's management account."
+    )
     return JsonRESTError("NotOrganizationMasterAccountException", message)
 
 
@@ -195,6 +200,12 @@ def _select() -> None:
         self.event_selectors = [_DEFAULT_SELECTOR | selector for selector in basic or []]
         self.advanced_event_selectors = advanced or []
 
+    tell = CloudTrailResponse.get_event_selectors
+
+    def get_what_is_there(self: CloudTrailResponse) -> str:
+        return json.dumps({name: value for name, value in json.loads(tell(self)).items() if value})
+
+    CloudTrailResponse.get_event_selectors = get_what_is_there
     Trail.get_event_selectors = get_event_selectors
     Trail.put_event_selectors = put_event_selectors
 

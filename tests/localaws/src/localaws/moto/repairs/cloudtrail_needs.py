@@ -1,7 +1,9 @@
 """What a trail needs to work, which CloudTrail looks at when a trail is made or changed and moto does not.
 
-- The bucket exists, in whatever account, and lets CloudTrail read its ACL and write below the trail's prefix.
-- The key exists, in the bucket's region, and lets CloudTrail describe it and make data keys. It is told by its ARN.
+- The bucket exists, in whatever account, and lets CloudTrail read its ACL and write below the trail's
+  prefix.
+- The key exists, in the bucket's region, and lets CloudTrail describe it and make data keys. It is told by
+  its ARN.
 - The log group and the role exist, CloudTrail may take the role on, and the role may write to the group.
 """
 
@@ -62,12 +64,13 @@ def _key_arn(trail: Trail) -> str:
         raise JsonRESTError("KmsKeyDoesNotExistException", message)
     if key.key_state != "Enabled":
         raise JsonRESTError("KmsException", f"{key.arn} is {key.key_state}.")
-    wanted = (("kms:GenerateDataKey", {"kms:encryptioncontext:aws:cloudtrail:arn": trail.arn}), ("kms:DescribeKey", {}))
+    wanted = (
+        ("kms:GenerateDataKey", {"kms:encryptioncontext:aws:cloudtrail:arn": trail.arn}),
+        ("kms:DescribeKey", {}),
+    )
     for action, more in wanted:
         if not grants.key_lets(key, _SERVICE, action, trail.arn, trail.account_id, **more):
-            message = (
-                f"Insufficient permissions to access S3 bucket {trail.bucket_name} or KMS key {trail.kms_key_id}."
-            )
+            message = f"Insufficient permissions to access KMS key {trail.kms_key_id} for {trail.arn}."
             raise JsonRESTError("InsufficientEncryptionPolicyException", message)
     return key.arn
 
@@ -85,7 +88,9 @@ def _check_logs(trail: Trail) -> None:
     if (
         role is None
         or not grants.role_lets(role, _SERVICE, trail.arn, trail.account_id)
-        or not all(grants.role_may(role, f"logs:{name}", stream) for name in ("CreateLogStream", "PutLogEvents"))
+        or not all(
+            grants.role_may(role, f"logs:{name}", stream) for name in ("CreateLogStream", "PutLogEvents")
+        )
     ):
         message = "Access denied. Verify in IAM that the role has adequate permissions."
         raise JsonRESTError("InvalidCloudWatchLogsRoleArnException", message)

@@ -1,10 +1,12 @@
 """EC2's networks: what moto does otherwise.
 
-- An entry of a network ACL that is not there fails without an error's code. Replacing one loses it when it fails.
-- Rule numbers may be anything, and there may be any number of entries; AWS has 20 in each direction, with the denial
-  at the end. A network ACL of one's own has no such denial.
+- An entry of a network ACL that is not there fails without an error's code. Replacing one loses it when it
+  fails.
+- Rule numbers may be anything, and there may be any number of entries; AWS has 20 in each direction, with
+  the denial at the end. A network ACL of one's own has no such denial.
 - Network ACLs are not found by their ids, nor by entries' IPv6 ranges and ports.
-- Flow logs are made with any role. One that may not write is told to fail on AWS, as where there is no log group.
+- The log group of flow logs is not told by its ARN. They are made with any role. One that may not write is
+  told to fail on AWS, as where there is no log group.
 - A default security group does not let in its own members.
 - Tags of what was deleted stay.
 """
@@ -43,7 +45,9 @@ def _acl_entries() -> None:
         NetworkAclBackend.create_network_acl,
     )
 
-    def create_network_acl_entry(self: Any, network_acl_id: str, rule_number: int, *values: Any, **named: Any) -> Any:
+    def create_network_acl_entry(
+        self: Any, network_acl_id: str, rule_number: int, *values: Any, **named: Any
+    ) -> Any:
         acl, egress = self.get_network_acl(network_acl_id), named["egress"]
         numbers = [entry.rule_number for entry in acl.network_acl_entries if entry.egress == egress]
         if rule_number in numbers:
@@ -59,7 +63,9 @@ def _acl_entries() -> None:
         acl.network_acl_entries.remove(entry)
         return entry
 
-    def replace_network_acl_entry(self: Any, network_acl_id: str, rule_number: int, *values: Any, **named: Any) -> Any:
+    def replace_network_acl_entry(
+        self: Any, network_acl_id: str, rule_number: int, *values: Any, **named: Any
+    ) -> Any:
         acl = self.get_network_acl(network_acl_id)
         before = list(acl.network_acl_entries)
         try:
@@ -91,7 +97,9 @@ def _check_number(operation: str) -> None:
     def checked(self: EC2Response) -> ActionResult:
         number = self._get_param("RuleNumber")
         if not 1 <= number <= _LAST:
-            raise EC2ClientError("InvalidParameterValue", f"The rule number {number} is not from 1 to {_LAST}.")
+            raise EC2ClientError(
+                "InvalidParameterValue", f"The rule number {number} is not from 1 to {_LAST}."
+            )
         return change(self)
 
     setattr(EC2Response, operation, checked)
@@ -100,7 +108,9 @@ def _check_number(operation: str) -> None:
 def _find_acls() -> None:
     describe, value_of = NetworkAclBackend.describe_network_acls, NetworkAcl.get_filter_value
 
-    def describe_network_acls(self: Any, network_acl_ids: list[str] | None = None, filters: Any = None) -> Any:
+    def describe_network_acls(
+        self: Any, network_acl_ids: list[str] | None = None, filters: Any = None
+    ) -> Any:
         for name in network_acl_ids or []:
             if name not in self.network_acls:
                 raise InvalidNetworkAclIdError(name)
@@ -126,7 +136,9 @@ def _flow_logs() -> None:
     create = FlowLogsBackend.create_flow_logs
 
     def create_flow_logs(self: Any, *values: Any, **named: Any) -> tuple[list[FlowLogs], list[Any]]:
-        arn = named.get("deliver_logs_permission_arn")
+        arn, destination = named.get("deliver_logs_permission_arn"), named.get("log_destination") or ""
+        if ":log-group:" in destination:
+            named["log_group_name"] = destination.partition(":log-group:")[2].removesuffix(":*")
         source = f"arn:aws:ec2:{self.region_name}:{self.account_id}:vpc-flow-log/fl-0"
         role = grants.role_named(arn) if arn else None
         if arn and (role is None or not grants.role_lets(role, _FLOW_LOGS, source, self.account_id)):
@@ -135,7 +147,9 @@ def _flow_logs() -> None:
         group = f"arn:aws:logs:{self.region_name}:{self.account_id}:log-group:{named.get('log_group_name')}"
         for flow_log in made if role else []:
             writes = ("logs:CreateLogStream", "logs:PutLogEvents")
-            if not all(grants.role_may(role, action, f"{group}:log-stream:{flow_log.id}") for action in writes):
+            if not all(
+                grants.role_may(role, action, f"{group}:log-stream:{flow_log.id}") for action in writes
+            ):
                 flow_log.deliver_logs_status = "FAILED"
                 flow_log.deliver_logs_error_message = "Access error"
         return made, failed
@@ -150,7 +164,9 @@ def _default_groups() -> None:
         group = create(self, *values, **named)
         if group.is_default and not group.ingress_rules:
             own = {"GroupId": group.id, "UserId": self.account_id}
-            rule = SecurityGroupRule(self, "-1", group.id, None, None, None, source_group=own, is_egress=False)
+            rule = SecurityGroupRule(
+                self, "-1", group.id, None, None, None, source_group=own, is_egress=False
+            )
             group.ingress_rules.append(rule)
         return group
 

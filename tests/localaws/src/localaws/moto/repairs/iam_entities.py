@@ -7,6 +7,7 @@
 - ListEntitiesForPolicy knows no pages, no unknown policy and no boundaries.
 - ListGroups is not narrowed to a path, and a full last page of virtual devices is followed by another.
 - The last use of another account's key is told.
+- A role may be made that trusts a user or a role that is not there (the administrator's are not looked at).
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from moto.iam.exceptions import (
     DeleteConflictException,
     IAMException,
     LimitExceededException,
+    MalformedPolicyDocument,
     NotFoundException,
 )
-from moto.iam.models import IAMBackend, User
+from moto.iam.models import IAMBackend, User, iam_backends
 from moto.iam.responses import IamResponse
+
+from localaws.policy import as_list, statements
+from localaws.world import ADMIN
 
 _CAP = 100
 _ATTACHED = 10
@@ -38,8 +43,8 @@ class _AccessDenied(IAMException):
 
 
 def _attach_within_quota(kind: str) -> None:
-    def attach(self: IAMBackend, policy_arn: str, name: str) -> None:
-        entity = getattr(self, f"get_{kind}")(name)
+    def attach(self: IAMBackend, policy_arn: str, *name: str, **named: str) -> None:
+        entity = getattr(self, f"get_{kind}")(*name, *named.values())
         policy = self.managed_policies.get(policy_arn)
         if policy is None:
             raise NotFoundException(f"Policy {policy_arn} does not exist or is not attachable.")
@@ -55,7 +60,11 @@ def _attach_within_quota(kind: str) -> None:
 def _put_within_size(kind: str) -> None:
     put = getattr(IAMBackend, f"put_{kind}_policy")
 
-    def put_policy(self: IAMBackend, name: str, policy_name: str, policy_json: str) -> None:
+    def put_policy(self: IAMBackend, *given: str, **named: str) -> None:
+        name, policy_name, policy_json = (
+            *given,
+            *(named[k] for k in (f"{kind}_name", "policy_name", "policy_json") if k in named),
+        )
         policies = {**getattr(self, f"get_{kind}")(name).policies, policy_name: policy_json}
         size = sum(len(re.sub(r"\s", "", text)) for text in policies.values())
         if size > _INLINE[kind]:
@@ -225,6 +234,33 @@ def give_root_a_device(backend: IAMBackend, kind: str) -> None:
         device.user = {"UserId": backend.account_id, "Arn": root, "CreateDate": device.enable_date}
 
 
+def _is_there(arn: str) -> bool:
+    """Whether there is the user or role of a principal; of others it is taken for granted."""
+    account, kind = arn.split(":")[4], arn.split(":")[5].partition("/")[0]
+    if account == ADMIN or account not in iam_backends or kind not in ("role", "user"):
+        return True
+    backend = iam_backends[account]["aws"]
+    return arn in {entity.arn for entity in [*backend.roles.values(), *backend.users.values()]}
+
+
+def _trust_only_who_is_there() -> None:
+    create = IamResponse.create_role
+
+    def create_role(self: IamResponse) -> ActionResult:
+        try:
+            trust = statements(self._get_param("AssumeRolePolicyDocument"))
+        except ValueError:
+            raise MalformedPolicyDocument("This policy contains invalid Json") from None
+        for statement in trust:
+            principal = statement.get("Principal", {})
+            for arn in as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []:
+                if arn.startswith("arn:") and not _is_there(arn):
+                    raise MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{arn}"')
+        return create(self)
+
+    IamResponse.create_role = create_role
+
+
 def _narrow_groups_to_a_path() -> None:
     listed = IamResponse.list_groups
 
@@ -260,6 +296,7 @@ def apply() -> None:
     _keep_what_is_used("user", _hanging_on_user)
     _keep_attached_policies()
     _date_login_profiles()
+    _trust_only_who_is_there()
     _narrow_groups_to_a_path()
     _tell_the_use_of_own_keys()
     IamResponse.list_entities_for_policy = list_entities_for_policy

@@ -1,12 +1,14 @@
 """RDS: what moto does otherwise for DB instances.
 
-- All instances have one resource id. The key of an encrypted one is told as it was given, the default one by no ARN.
+- All instances have one resource id, and a replica has its source's. The key of an encrypted one is told as
+  it was given, the default one by no ARN.
 - Performance Insights is not told; nor is a group of the subnets' own VPC the default for security groups.
-- An instance that is not available is changed all the same. Changes that AWS defers are made without ApplyImmediately.
+- An instance that is not available is changed all the same. Changes that AWS defers are made without
+  ApplyImmediately.
 - A new name is not looked at, and a renamed instance keeps what ModifyDBInstance was told.
 - DeleteDBInstance makes no snapshot and does not ask for one.
-- Restoring takes over what AWS sets to its defaults: class, port, licence, size and retention are those of the
-  snapshot, all else must be said. Tags are not taken over either, which AWS does when it is given none.
+- Restoring takes over what AWS sets to its defaults: class, port, licence, size and retention are those of
+  the snapshot, all else must be said. Tags are not taken over either, which AWS does when it is given none.
 """
 
 from __future__ import annotations
@@ -103,9 +105,15 @@ def _insights(instance: DBInstance, given: dict[str, Any]) -> None:
     """What moto's instances do not know of."""
     instance.performance_insights_enabled = bool(given.get("performance_insights_enabled"))
     if instance.performance_insights_enabled:
-        instance.performance_insights_retention_period = given.get("performance_insights_retention_period") or 7
+        instance.performance_insights_retention_period = (
+            given.get("performance_insights_retention_period") or 7
+        )
         key = given.get("performance_insights_kms_key_id")
         instance.performance_insights_kms_key_id = key_arn(instance.backend, key)
+
+
+def _resource_id() -> str:
+    return "db-" + "".join(random.choices(string.ascii_uppercase + string.digits, k=26))
 
 
 def _default_group(backend: RDSBackend, subnet_group: str) -> list[str]:
@@ -124,7 +132,7 @@ def _create() -> None:
         if given.get("db_subnet_group_name") and not given.get("vpc_security_group_ids"):
             given["vpc_security_group_ids"] = _default_group(self, given["db_subnet_group_name"])
         made = create(self, given)
-        made.dbi_resource_id = "db-" + "".join(random.choices(string.ascii_uppercase + string.digits, k=26))
+        made.dbi_resource_id = _resource_id()
         made.publicly_accessible = bool(made.publicly_accessible)
         made.pending_modified_values = {}
         _insights(made, given)
@@ -135,10 +143,27 @@ def _create() -> None:
     RDSBackend.create_db_instance = create_db_instance
 
 
+def _replicate() -> None:
+    create = RDSBackend.create_db_instance_read_replica
+
+    def create_db_instance_read_replica(self: RDSBackend, asked: Any) -> DBInstance:
+        require_available(self.find_db_from_id(asked["source_db_instance_identifier"]))
+        if asked["db_instance_identifier"] in self.databases:
+            raise DBInstanceAlreadyExists
+        replica = create(self, asked)
+        replica.dbi_resource_id, replica.pending_modified_values = _resource_id(), {}
+        begin(self, replica, "creating")
+        return replica
+
+    RDSBackend.create_db_instance_read_replica = create_db_instance_read_replica
+
+
 def begin(backend: RDSBackend, instance: DBInstance, status: str) -> None:
     """Make an instance available in due time."""
     name = instance.db_instance_identifier
-    transitions.begin(place(backend), [name], instance, status, lambda: setattr(instance, "status", "available"))
+    transitions.begin(
+        place(backend), [name], instance, status, lambda: setattr(instance, "status", "available")
+    )
 
 
 def _modify() -> None:
@@ -184,6 +209,10 @@ def _rename(backend: RDSBackend, instance: DBInstance, new_name: str) -> None:
     def finish() -> None:
         backend.databases.pop(old_name)
         instance.db_instance_identifier = new_name
+        for other in backend.databases.values():
+            if other.source_db_instance_identifier == old_name:
+                other.source_db_instance_identifier = new_name
+            other.replicas = [new_name if replica == old_name else replica for replica in other.replicas]
         backend.databases[new_name] = instance
         instance.pending_modified_values = {}
         instance.status = "available"
@@ -226,7 +255,9 @@ def _delete() -> None:
 
 
 def _restore() -> None:
-    def restore_db_instance_from_db_snapshot(self: RDSBackend, from_snapshot_id: str, asked: Any) -> DBInstance:
+    def restore_db_instance_from_db_snapshot(
+        self: RDSBackend, from_snapshot_id: str, asked: Any
+    ) -> DBInstance:
         snapshot: DBSnapshot = self.get_db_snapshot(from_snapshot_id)
         if snapshot.status != "available":
             message = f"The snapshot {from_snapshot_id} is not available, it is {snapshot.status}."
@@ -264,6 +295,7 @@ def _look() -> None:
 def apply() -> None:
     """Mend it."""
     _create()
+    _replicate()
     _modify()
     _delete()
     _restore()

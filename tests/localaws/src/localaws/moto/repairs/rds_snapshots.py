@@ -1,10 +1,13 @@
 """RDS: what moto does otherwise for DB snapshots.
 
-- A snapshot does not tell its instance's storage, groups and place; the copy of one not what it is a copy of.
+- A snapshot does not tell its instance's storage, groups and place; the copy of one not what it is a copy
+  of.
 - The copy of a copy forgets the key; keys that cannot be used are taken.
 - A snapshot of an instance, and a copy of a snapshot, that is not available is made all the same.
-- A snapshot that is not there has another code.
-- Two automated snapshots within a minute collide. A snapshot may be deleted while it is made.
+- A snapshot that is not there has another code. Snapshots do not come in pages.
+- One of a cluster's instance is made; AWS makes snapshots of the cluster.
+- An instance that keeps no backups has one. Two automated snapshots within a minute collide. A snapshot may
+  be deleted while it is made.
 """
 
 from __future__ import annotations
@@ -15,12 +18,11 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.rds import models
 from moto.rds.exceptions import DBInstanceNotFoundError, DBSnapshotAlreadyExistsError, RDSClientError
-from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
+from moto.rds.models import DBInstance, DBInstanceClustered, DBSnapshot, RDSBackend
 from moto.rds.responses import RDSResponse
 
 from localaws.moto import transitions
 from localaws.moto.repairs.rds_instances import key_arn, require_available
-
 
 _OF_INSTANCE = (
     "availability_zone",
@@ -79,6 +81,11 @@ def _create() -> None:
         if instance is None:
             raise DBInstanceNotFoundError(db_instance_identifier)
         automated = named.get("snapshot_type") == "automated"
+        if not automated and isinstance(instance, DBInstanceClustered):
+            message = (
+                "The specified instance is a member of a cluster and a snapshot cannot be created directly."
+            )
+            raise RDSClientError("InvalidParameterValue", message)
         if not automated:
             require_available(instance)
         made = create(self, db_instance_identifier, db_snapshot_identifier, *values, **named)
@@ -94,6 +101,13 @@ def _create() -> None:
             free, number = f"{name}-{number}", number + 1
         return automatic(self, instance, free)
 
+    back_up = DBInstance.save_automated_backup
+
+    def save_automated_backup(self: DBInstance) -> None:
+        if self.backup_retention_period:
+            back_up(self)
+
+    DBInstance.save_automated_backup = save_automated_backup
     RDSBackend.create_db_snapshot = create_db_snapshot
     RDSBackend.create_auto_snapshot = create_auto_snapshot
 
@@ -149,7 +163,10 @@ def _look() -> None:
     def describe_db_snapshots(self: RDSResponse) -> ActionResult:
         name = self.params.get("DBSnapshotIdentifier") or self.params.get("DBInstanceIdentifier")
         transitions.look(_place(self.backend), name)
-        return describe(self)
+        found: Any = describe(self).result
+        start, size = int(self.params.get("Marker") or 0), int(self.params.get("MaxRecords") or 100)
+        more = {"Marker": str(start + size)} if start + size < len(found["DBSnapshots"]) else {}
+        return ActionResult({"DBSnapshots": found["DBSnapshots"][start : start + size], **more})
 
     RDSResponse.describe_db_snapshots = describe_db_snapshots
 

@@ -1,9 +1,10 @@
 """S3: what moto does otherwise.
 
-- PutBucketLogging fails beside a statement whose Principal is "*".
+- PutBucketLogging fails beside a statement whose Principal is "*", and does not look at conditions.
 - Bucket policies are taken unread; AWS refuses what is no policy, and a public one where it is blocked.
 - A policy with any condition counts as not public; AWS looks whether the condition limits who may come.
-- The expected bucket owner is not checked.
+- The expected bucket owner is not checked. Buckets are open to all accounts, also without a policy.
+- The tags of a deleted bucket stay, and the next one of its name has them.
 - ListBuckets stops at MaxBuckets without a token.
 """
 
@@ -11,21 +12,27 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import escape
 
 from moto.core.responses import ActionResult
 from moto.s3 import responses
-from moto.s3.exceptions import AccessForbidden, S3ClientError
+from moto.s3.exceptions import (
+    AccessForbidden,
+    CrossLocationLoggingProhibited,
+    InvalidTargetBucketForLogging,
+    S3ClientError,
+)
 from moto.s3.models import FakeBucket, S3Backend, s3_backends
 from moto.s3.responses import S3Response
 from moto.s3control.models import s3control_backends
 
-from localaws.moto.wsgi import Answer, Environ, scope_of
-from localaws.policy import as_list
+from localaws.moto import grants, organization
+from localaws.moto.wsgi import Answer, Environ, account_of, scope_of
+from localaws.policy import as_list, statements, trusts
 
 _OWNER = {"ID": "bcaf1ffd86f41161ca5fb16fd081034f", "DisplayName": "webfile"}
+_LOGGING = "logging.s3.amazonaws.com"
 _MAX_POLICY = 20 * 1024
 _LIMITING = frozenset(
     {
@@ -116,24 +123,44 @@ def _read_policies() -> None:
     responses.bucket_policy_is_public = is_public
 
 
-def _log_beside_denies() -> None:
-    permits = FakeBucket._log_permissions_enabled_policy
+def _takes_logs(target: FakeBucket, source: FakeBucket, prefix: str) -> bool:
+    """Whether the target's policy, or its ACL where it has one, lets the logs of a bucket in."""
+    if grants.bucket_lets(target, _LOGGING, "s3:PutObject", source.arn, source.account_id, f"{prefix}log"):
+        return True
+    return target.ownership_rule not in (None, "BucketOwnerEnforced") and (
+        FakeBucket._log_permissions_enabled_acl(target)
+    )
 
-    def permits_logging(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
-        document = json.loads(target_bucket.policy.decode()) if target_bucket.policy else {"Statement": []}
-        statements = [s for s in as_list(document["Statement"]) if isinstance(s.get("Principal"), dict)]
-        for statement in statements:
-            resources = as_list(statement.get("Resource"))
-            for resource in resources:
-                alone = json.dumps({"Statement": [statement | {"Resource": resource}]}).encode()
-                bucket = SimpleNamespace(
-                    policy=alone, partition=target_bucket.partition, name=target_bucket.name
-                )
-                if permits(bucket, target_prefix):
-                    return True
-        return False
 
-    FakeBucket._log_permissions_enabled_policy = staticmethod(permits_logging)
+def _check_log_buckets() -> None:
+    def set_logging(self: FakeBucket, asked: dict[str, Any] | None, backend: S3Backend) -> None:
+        if not asked:
+            self.logging = {}
+            return
+        target = backend.buckets.get(asked["TargetBucket"])
+        if target is None:
+            message = "The owner for the bucket to be logged and the target bucket must be the same."
+            raise InvalidTargetBucketForLogging(message)
+        if target.region_name != self.region_name:
+            raise CrossLocationLoggingProhibited
+        if not _takes_logs(target, self, asked.get("TargetPrefix") or ""):
+            message = "You must give the logging service permission to write to the target bucket."
+            raise InvalidTargetBucketForLogging(message)
+        self.logging = asked
+
+    FakeBucket.set_logging = set_logging
+
+
+def _forget_tags() -> None:
+    delete = S3Backend.delete_bucket
+
+    def delete_bucket(self: S3Backend, bucket_name: str) -> FakeBucket | None:
+        gone = delete(self, bucket_name)
+        if gone is not None:
+            self.tagger.delete_all_tags_for_resource(gone.arn)
+        return gone
+
+    S3Backend.delete_bucket = delete_bucket
 
 
 def _page_buckets() -> None:
@@ -162,15 +189,34 @@ def _page_buckets() -> None:
     S3Response.all_buckets = all_buckets
 
 
+def _lets_account(bucket: FakeBucket, account: str, action: str) -> bool:
+    """Whether a bucket's policy lets somebody of another account in."""
+    context = {"aws:principalaccount": account, "aws:securetransport": "true"}
+    if organization_id := organization.organization_of(account):
+        context["aws:principalorgid"] = organization_id
+    forms = {"*", account, f"arn:aws:iam::{account}:root"}
+    for statement in statements(bucket.policy.decode()) if bucket.policy else []:
+        principal = statement.get("Principal", {})
+        named = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else [principal]
+        forms |= {name for name in named if f"::{account}:" in name}
+    return bucket.policy is not None and trusts(bucket.policy.decode(), forms, context, action)
+
+
 def refuse(environ: Environ) -> Answer | None:
-    """The refusal of a request which names another owner than the bucket has."""
-    expected = environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER")
+    """The refusal of a request from another account, or one that names another owner than the bucket has."""
     scope = scope_of(environ)
-    if expected is None or scope is None or scope[2] != "s3":
+    if scope is None or scope[2] != "s3":
         return None
-    bucket = environ["PATH_INFO"].lstrip("/").partition("/")[0]
-    owner = s3_backends.bucket_accounts.get(bucket, (None, expected))[1]
-    if owner == expected:
+    bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
+    asks = account_of(environ)
+    owner = s3_backends.bucket_accounts.get(bucket, (None, asks))[1]
+    expected = environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", owner)
+    creates = environ["REQUEST_METHOD"] == "PUT" and not key and not environ.get("QUERY_STRING")
+    action = json.loads(environ.get("HTTP_X_LOCALAWS_CHECK", "{}")).get("action", "s3:*")
+    stranger = owner != asks and not creates
+    if owner == expected and not (
+        stranger and not _lets_account(s3_backends[owner]["aws"].buckets[bucket], asks, action)
+    ):
         return None
     fields = (
         f"<Code>AccessDenied</Code><Message>Access Denied</Message><BucketName>{escape(bucket)}</BucketName>"
@@ -182,5 +228,6 @@ def refuse(environ: Environ) -> Answer | None:
 def apply() -> None:
     """Mend it."""
     _read_policies()
-    _log_beside_denies()
+    _check_log_buckets()
+    _forget_tags()
     _page_buckets()

@@ -64,6 +64,11 @@ def _is_there(resource: TaggedResource, account: str, region: str) -> bool:
     return bucket is not None and bucket.region_name == region
 
 
+def tags_of_trail(account: str, region: str, arn: str) -> dict[str, str]:
+    """The tags of a trail."""
+    return cloudtrail_backends[account][region].tagging_service.get_tag_dict_for_resource(arn)
+
+
 def _left_out(account: str, region: str) -> Iterator[TaggedResource]:
     """What moto has and does not tell, or not rightly."""
     cloudtrail, ec2 = cloudtrail_backends[account][region], ec2_backends[account][region]

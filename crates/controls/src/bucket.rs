@@ -6,7 +6,7 @@ use redress_remediation::Located;
 use crate::not_a;
 
 /// The bucket that a finding names: `arn:aws:s3:::name`.
-pub(super) fn bucket_of(resource: &Resource) -> Located<String> {
+pub(crate) fn bucket_of(resource: &Resource) -> Located<String> {
     let bucket = resource.arn().filter(|arn| arn.service == "s3").map(|arn| arn.resource.to_owned());
     bucket.filter(|name| !name.contains('/')).ok_or_else(|| not_a("a bucket", &resource.id))
 }
