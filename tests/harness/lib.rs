@@ -25,8 +25,11 @@ use tokio::runtime::Runtime;
 /// One runtime for all tests of the process.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-/// How long a finding may take to be answered before a test fails.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a finding may take to be answered before a test fails; `REDRESS_TEST_PATIENCE` sets other seconds.
+static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
+    let seconds = std::env::var("REDRESS_TEST_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(90))
+});
 
 /// The suite, deployed from its real template with its real binaries.
 pub struct World {
@@ -145,7 +148,7 @@ impl World {
     /// Waits until a run has answered the finding: another one than `before`, if there was one.
     pub async fn answer(&self, finding: &Json, before: Option<&Seen>) -> Seen {
         let asked = Instant::now();
-        while asked.elapsed() < PATIENCE {
+        while asked.elapsed() < *PATIENCE {
             if let Some(seen) = self.see(finding).await
                 && !seen.run.is_empty()
                 && before.is_none_or(|before| before.run != seen.run)
@@ -158,7 +161,7 @@ impl World {
             let logs = self.local.logs(name);
             logs[logs.len().saturating_sub(8)..].join("\n")
         });
-        panic!("no answer to {} in {PATIENCE:?}\n{}", finding["Id"], logs.join("\n---\n"))
+        panic!("no answer to {} in {:?}\n{}", finding["Id"], *PATIENCE, logs.join("\n---\n"))
     }
 
     /// Opens the finding again, as Security Hub does when a control fails anew.

@@ -6,10 +6,10 @@ use serde_json::{Value as Json, json};
 use super::{Case, Ending, Place, Staged, boxed};
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("IAM.15", "a weak policy with fields of its own", boxed!(weak_passwords)),
-    Case::new("IAM.15", "no policy at all", boxed!(no_passwords)),
-    Case::new("IAM.16", "a weak policy with fields of its own", boxed!(weak_passwords)),
-    Case::new("IAM.16", "no policy at all", boxed!(no_passwords)),
+    Case::new("IAM.15", "a weak policy with fields of its own", boxed!(weak_passwords)).touches(&["account_password_policy"]),
+    Case::new("IAM.15", "no policy at all", boxed!(no_passwords)).touches(&["account_password_policy"]),
+    Case::new("IAM.16", "a weak policy with fields of its own", boxed!(weak_passwords)).touches(&["account_password_policy"]),
+    Case::new("IAM.16", "no policy at all", boxed!(no_passwords)).touches(&["account_password_policy"]),
     Case::new("IAM.27", "a user", boxed!(user)),
     Case::new("IAM.27", "a role", boxed!(role)),
     Case::new("IAM.27", "a group", boxed!(group)),

@@ -13,8 +13,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("S3.5", "no policy at all", boxed!(no_policy)),
     Case::new("S3.8", "half of the switches on", boxed!(half_blocked)),
     Case::new("S3.8", "never configured", boxed!(never_blocked)),
-    Case::new("S3.1", "never configured", boxed!(account_never_blocked)),
-    Case::new("S3.1", "half of the switches on", boxed!(account_half_blocked)),
+    Case::new("S3.1", "never configured", boxed!(account_never_blocked)).touches(&["public_access_block"]),
+    Case::new("S3.1", "half of the switches on", boxed!(account_half_blocked)).touches(&["public_access_block"]),
     Case::new("S3.20", "a bucket", boxed!(no_mfa_delete)).ends(Ending::Told),
 ];
 

@@ -6,6 +6,7 @@
 - The expected bucket owner is not checked. Buckets are open to all accounts, also without a policy.
 - The tags of a deleted bucket stay, and the next one of its name has them.
 - ListBuckets stops at MaxBuckets without a token.
+- GetBucketVersioning's answer is called after the operation; AWS calls it VersioningConfiguration, and strict clients insist.
 """
 
 from __future__ import annotations
@@ -189,6 +190,16 @@ def _page_buckets() -> None:
     S3Response.all_buckets = all_buckets
 
 
+def _name_versioning() -> None:
+    def get_bucket_versioning(self: S3Response) -> Any:
+        status = self.backend.get_bucket_versioning(self.bucket_name)
+        inside = f"<Status>{escape(status)}</Status>" if status else ""
+        body = f'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{inside}</VersioningConfiguration>'
+        return 200, {"Content-Type": "application/xml"}, body
+
+    S3Response.get_bucket_versioning = get_bucket_versioning
+
+
 def _lets_account(bucket: FakeBucket, account: str, action: str) -> bool:
     """Whether a bucket's policy lets somebody of another account in."""
     context = {"aws:principalaccount": account, "aws:securetransport": "true"}
@@ -231,3 +242,4 @@ def apply() -> None:
     _check_log_buckets()
     _forget_tags()
     _page_buckets()
+    _name_versioning()
