@@ -158,7 +158,8 @@ impl World {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let logs = ["FindingRouter", "CisRemediator", "FindingSweeper"].map(|name| {
-            let logs = self.local.logs(name);
+            let is_news = |line: &&String| line.starts_with('{') && !line.contains("CloudWatchMetrics");
+            let logs: Vec<_> = self.local.logs(name).iter().filter(is_news).cloned().collect();
             logs[logs.len().saturating_sub(8)..].join("\n")
         });
         panic!("no answer to {} in {:?}\n{}", finding["Id"], *PATIENCE, logs.join("\n---\n"))

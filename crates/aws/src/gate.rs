@@ -80,6 +80,7 @@ pub fn iam_action(service: &str, operation: &str) -> String {
     let name = match (service, operation) {
         ("S3", "ListBuckets") => "ListAllMyBuckets",
         ("S3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
+        ("S3", "PutBucketEncryption") => "PutEncryptionConfiguration",
         ("S3", "PutPublicAccessBlock" | "DeletePublicAccessBlock") => "PutBucketPublicAccessBlock",
         ("S3 Control", "GetPublicAccessBlock") => "GetAccountPublicAccessBlock",
         ("S3 Control", "PutPublicAccessBlock" | "DeletePublicAccessBlock") => "PutAccountPublicAccessBlock",

@@ -181,7 +181,7 @@ async fn jobs(site: &Site, target: Target, intent: Intent) -> Result<(Vec<Job>, 
 fn job_of(site: &Site, intent: Intent, resource: Resource, controls: Vec<redress_model::ControlId>, finding: Option<FindingKey>) -> Job {
     let now = site.now();
     let request = Request { by: Some(site.caller.arn.clone()), ..Request::of(format!("command-{}", site.clock.new_run()), Some(now)) };
-    Job { intent, controls, resource, finding, request, rounds: 0 }
+    Job { intent, controls, resource, finding, request, rounds: 0, after: None }
 }
 
 async fn run_all(printer: Printer, site: &Site, jobs: Vec<Job>) -> Vec<Row> {

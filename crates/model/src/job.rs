@@ -42,6 +42,9 @@ pub struct Job {
     /// How often it had to wait, or went on from stage to stage: the pauses grow.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rounds: u32,
+    /// The run after which it comes again, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RunId>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -99,7 +102,7 @@ impl Request {
 impl Job {
     /// The job for a finding. Global controls act in the partition's global region, whatever region reported them.
     pub fn of(finding: Finding, intent: Intent, request: Request) -> Self {
-        Self { intent, controls: finding.controls, resource: finding.resource, finding: finding.key, request, rounds: 0 }
+        Self { intent, controls: finding.controls, resource: finding.resource, finding: finding.key, request, rounds: 0, after: None }
     }
 
     /// What may not be worked on twice at once: the account, region and resource. Both the FIFO group and the ledger's lock.

@@ -137,7 +137,9 @@ impl Outcome {
             | Self::Undone { .. }
             | Self::PutBack { .. }
             | Self::Failed { .. } => Some(Workflow::Notified),
-            Self::Planned { .. } | Self::Deferred { .. } | Self::InProgress { .. } => None,
+            // Something was changed, and it is not good yet.
+            Self::InProgress { changes, .. } => (!changes.is_empty()).then_some(Workflow::Notified),
+            Self::Planned { .. } | Self::Deferred { .. } => None,
         }
     }
 

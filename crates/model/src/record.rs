@@ -71,6 +71,7 @@ pub struct Record {
     /// The saved image of before and after, where a change went through; else the vault may still hold one under this run.
     pub image: Option<ImageName>,
     /// The value that was left behind, as read at verification: an undo goes on only where the live value is still this.
+    #[serde(default, deserialize_with = "even_nothing", skip_serializing_if = "Option::is_none")]
     pub left: Option<serde_json::Value>,
     /// Every AWS action taken on the resource, in order.
     pub calls: Vec<String>,
@@ -78,4 +79,27 @@ pub struct Record {
     pub started: jiff::Timestamp,
     /// When it ended.
     pub ended: jiff::Timestamp,
+}
+
+/// A value that was left may be nothing at all, as after a deletion: it is a value all the same.
+fn even_nothing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deletion_leaves_nothing_and_that_is_a_value() {
+        #[derive(Serialize, Deserialize, Debug, PartialEq)]
+        struct Left {
+            #[serde(default, deserialize_with = "even_nothing", skip_serializing_if = "Option::is_none")]
+            left: Option<serde_json::Value>,
+        }
+        for left in [None, Some(serde_json::Value::Null), Some(serde_json::json!({"a": 1}))] {
+            let text = serde_json::to_string(&Left { left: left.clone() }).unwrap();
+            assert_eq!(serde_json::from_str::<Left>(&text).unwrap().left, left, "{text}");
+        }
+    }
 }

@@ -47,9 +47,7 @@ pub enum TwinStage {
     Alone,
     /// There is an encrypted twin.
     Made,
-    /// It has the life cycle, the backup and the policy of the original.
-    Configured,
-    /// It can be mounted wherever the original can.
+    /// It has the life cycle, the backup and the policy of the original, and can be mounted wherever the original can.
     Mounted,
     /// The file system itself is encrypted.
     Encrypted,
@@ -60,8 +58,7 @@ impl fmt::Display for TwinStage {
         f.write_str(match self {
             Self::Alone => "no encrypted twin",
             Self::Made => "encrypted twin made, with the same performance, throughput and tags",
-            Self::Configured => "twin with the same life cycle, backup and policy",
-            Self::Mounted => "twin with the same mount targets",
+            Self::Mounted => "twin with the same life cycle, backup, policy and mount targets",
             Self::Encrypted => "encrypted",
         })
     }
@@ -267,7 +264,7 @@ impl Setting for EncryptedTwin {
         if let Some(target) = there.iter().find(|target| *target.life_cycle_state() != LifeCycleState::Available) {
             facts.busy = Some(format!("mount target {} is {}", target.mount_target_id(), target.life_cycle_state().as_str()));
         }
-        let stage = if subnets(&here).is_subset(&subnets(&there)) { TwinStage::Mounted } else { TwinStage::Configured };
+        let stage = if subnets(&here).is_subset(&subnets(&there)) { TwinStage::Mounted } else { TwinStage::Made };
         Ok(Some((TwinOf { stage }, facts)))
     }
 
@@ -285,8 +282,10 @@ impl Setting for EncryptedTwin {
                     let original = Self::describe(&client, &self.system).await?.ok_or_else(|| incomplete(DESCRIBE, "file system"))?;
                     self.create(&client, &original).await
                 }
-                TwinStage::Configured => self.configure(&client, &id()?).await,
-                TwinStage::Mounted => self.mount(&client, &id()?).await,
+                TwinStage::Mounted => {
+                    self.configure(&client, &id()?).await?;
+                    self.mount(&client, &id()?).await
+                }
             };
         }
         let Some(twin) = &twin else { return Ok(()) };

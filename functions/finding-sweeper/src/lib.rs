@@ -14,7 +14,7 @@ use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use redress_aws::{Annotation, Channels, Clock, DynamoLedger, Hub, Ledger, Listed, PolicyFile, Queue, Result, SecurityHub, SystemClock};
 use redress_lambda::{Env, EnvError, Function, Message};
-use redress_model::{AccountId, Arn, Job, Modes, Workflow, job::FindingKey};
+use redress_model::{AccountId, Arn, Digest, Job, Modes, Workflow, job::FindingKey};
 use tracing::{error, info};
 
 /// The function with its collaborators.
@@ -92,7 +92,7 @@ impl FindingSweeper {
     /// A job that was put off, or whose exemption ended, comes again.
     async fn send(&self, item: &Listed, job: &Job) -> Result<()> {
         let body = serde_json::to_string(job).map_err(|error| redress_aws::Error::malformed("the job", error.to_string()))?;
-        let once = format!("{}-{}", item.at.as_second(), item.key);
+        let once = format!("{}-{}", item.at.as_second(), Digest::of(body.as_bytes()));
         self.jobs.send_in_order(&body, job.lane().as_str(), &once).await
     }
 

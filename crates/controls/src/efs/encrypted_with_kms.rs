@@ -3,7 +3,7 @@
 //!
 //! # Remedy
 //! A file system cannot be encrypted in place. After approval an encrypted twin is made beside it, one stage a run: the file system, with
-//! the same performance, throughput and tags; its life cycle, backup and policy; its mount targets, in the same subnets with the same
+//! the same performance, throughput and tags; its life cycle, backup and policy, and its mount targets, in the same subnets with the same
 //! security groups. The data is moved by people, because only they know when nobody writes; the finding then says how, and is never called
 //! fixed while the original is unencrypted. AWS itself refuses a second twin.
 //!
@@ -60,8 +60,7 @@ impl Control for EncryptedWithKms {
                 to: stage(TwinStage::Made),
                 why: format!("an encrypted twin of {system} is made and paid for ({} GiB once the data is in it); its data is moved by people", bytes >> 30),
             },
-            TwinStage::Made => Want::Set(stage(TwinStage::Configured)),
-            TwinStage::Configured => Want::Set(stage(TwinStage::Mounted)),
+            TwinStage::Made => Want::Set(stage(TwinStage::Mounted)),
             TwinStage::Mounted | TwinStage::Encrypted => Want::Tell(super::twin::steps(system, region, twin.as_deref().unwrap_or("?"))),
         }
     }
@@ -79,7 +78,7 @@ mod tests {
     #[test]
     fn one_stage_a_run_and_asked_once() {
         assert!(matches!(want(TwinStage::Alone, None), Want::Ask { to, .. } if to.stage == TwinStage::Made));
-        assert!(matches!(want(TwinStage::Made, None), Want::Set(to) if to.stage == TwinStage::Configured));
+        assert!(matches!(want(TwinStage::Made, None), Want::Set(to) if to.stage == TwinStage::Mounted));
         assert!(matches!(want(TwinStage::Made, Some("creating")), Want::Wait(_)));
     }
 

@@ -189,6 +189,7 @@ fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId) -> Vec<Listed> 
     for job in jobs {
         let finding = job.finding.as_ref().map_or("", |finding| finding.id.as_str());
         let key = Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes()).to_string();
+        let job = &Job { after: Some(run), ..job.clone() };
         let again = match outcome {
             // It goes on as it was begun, with the consent that it had.
             Outcome::InProgress { changes, .. } => {

@@ -11,6 +11,7 @@ use super::{GET_TRAIL, TRAILS, UPDATE_TRAIL};
 use crate::{found, gated, incomplete};
 
 const DESCRIBE: &str = "kms:DescribeKey";
+const ALIASES: &str = "kms:ListAliases";
 const CREATE: &str = "kms:CreateKey";
 const TAG: &str = "kms:TagResource";
 const ALIAS: &str = "kms:CreateAlias";
@@ -59,10 +60,20 @@ impl TrailEncryption {
     }
 
     /// The ARN of our key, if it is there and can be used.
+    ///
+    /// Aliases are listed: who asks for one that does not exist is denied where only keys are granted.
     async fn ours(client: &aws_sdk_kms::Client) -> Result<Option<String>> {
-        let answer = found(client.describe_key().key_id(NAME).send().await.called(DESCRIBE))?;
-        let key = answer.and_then(|answer| answer.key_metadata).filter(|key| key.key_state() == Some(&KeyState::Enabled));
-        Ok(key.and_then(|key| key.arn))
+        let mut pages = client.list_aliases().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.called(ALIASES)?;
+            let ours = page.aliases().iter().find(|alias| alias.alias_name() == Some(NAME));
+            if let Some(id) = ours.and_then(|alias| alias.target_key_id()) {
+                let answer = found(client.describe_key().key_id(id).send().await.called(DESCRIBE))?;
+                let key = answer.and_then(|answer| answer.key_metadata).filter(|key| key.key_state() == Some(&KeyState::Enabled));
+                return Ok(key.and_then(|key| key.arn));
+            }
+        }
+        Ok(None)
     }
 
     async fn ensure(account: &Account) -> Result<String> {
@@ -104,7 +115,7 @@ impl Setting for TrailEncryption {
     type Facts = EncryptionFacts;
 
     const NAME: &'static str = "cloudtrail.encryption";
-    const READS: &'static [Action] = &[Action::on(GET_TRAIL, TRAILS), Action::on(DESCRIBE, KEYS)];
+    const READS: &'static [Action] = &[Action::on(GET_TRAIL, TRAILS), Action::anywhere(ALIASES), Action::on(DESCRIBE, KEYS)];
     const WRITES: &'static [Action] = &[
         Action::on(UPDATE_TRAIL, TRAILS),
         // A key has no name before it is made: it is known by the tag that it is made with.

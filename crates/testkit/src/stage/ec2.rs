@@ -12,12 +12,12 @@ use crate::events::unique;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("EC2.53", "one open rule beside good ones", boxed!(open_v4)),
-    Case::new("EC2.53", "a wide range with a tag", boxed!(wide_v4)),
+    Case::new("EC2.53", "a wide range with a tag", boxed!(wide_v4)).touches(&["RESOURCE", "tags/sgr-"]),
     Case::new("EC2.53", "two halves of the world in a prefix list", boxed!(list_v4)),
     Case::new("EC2.53", "nothing but the open rule", boxed!(only_v4)),
     Case::new("EC2.53", "all traffic from everywhere", boxed!(all_v4)),
     Case::new("EC2.54", "one open rule beside good ones", boxed!(open_v6)),
-    Case::new("EC2.7", "switched off", boxed!(unencrypted)),
+    Case::new("EC2.7", "switched off", boxed!(unencrypted)).touches(&["ebs_encryption_by_default"]),
     Case::new("EC2.8", "tokens optional, three hops", boxed!(tokens_optional)),
 ];
 

@@ -9,7 +9,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("EFS.1", "with a life cycle and a mount target", boxed!(unencrypted))
         .ends(Ending::Prepared)
         .back(Back::ByStages)
-        .touches(&["efs/", "elasticfilesystem/", "ec2/"]),
+        .touches(&["efs/", "elasticfilesystem/", "ec2/", "kms/"]),
     Case::new("EFS.8", "with a life cycle and a mount target", boxed!(unencrypted)).ends(Ending::Told),
 ];
 

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::{Case, Ending, Place, Staged, boxed};
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("EC2.6", "none", boxed!(no_flow_logs)).touches(&["flow-log", "flow_log", "flow-logs"]),
+    Case::new("EC2.6", "none", boxed!(no_flow_logs)).touches(&["flow-log", "flow_log", "tags/fl-"]),
     Case::new("EC2.2", "the rules that AWS makes", boxed!(default_group)),
     Case::new("EC2.2", "an interface has it", boxed!(used_group)).ends(Ending::Told),
     Case::new("EC2.21", "a wide range", boxed!(wide_range)),

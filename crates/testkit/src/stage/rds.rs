@@ -9,7 +9,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("RDS.13", "a member of a Multi-AZ cluster", boxed!(cluster)).touches(&["RESOURCE", "ledger"]),
     Case::new("RDS.2", "a public address and private sources", boxed!(public)),
     Case::new("RDS.2", "a public address and public sources", boxed!(public_and_open)),
-    Case::new("RDS.3", "an instance", boxed!(unencrypted)).back(Back::ByStages).touches(&["orders"]),
+    Case::new("RDS.3", "an instance", boxed!(unencrypted)).back(Back::ByStages).touches(&["orders", "kms/"]),
     Case::new("RDS.3", "a read replica", boxed!(replica)).ends(Ending::Told),
     Case::new("RDS.5", "an instance", boxed!(single_zone)).ends(Ending::Told),
     Case::new("RDS.15", "an Aurora cluster", boxed!(aurora)).ends(Ending::Told),

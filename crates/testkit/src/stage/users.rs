@@ -18,7 +18,7 @@ pub(super) const CASES: &[Case] = &[
         .params("{trusted: 'arn:aws:iam::ACCOUNT:role/incident-lead'}")
         .touches(&["support-access"]),
     Case::new("IAM.18", "nobody, and nobody is named", boxed!(nobody_for_support)).ends(Ending::Told),
-    Case::new("IAM.26", "expired and unused", boxed!(expired)).back(Back::Refused("private key")),
+    Case::new("IAM.26", "expired and unused", boxed!(expired)).back(Back::Refused("private key")).touches(&["certificates/"]),
     Case::new("IAM.26", "expired and on a load balancer", boxed!(expired_in_use)).ends(Ending::Told),
 ];
 

@@ -2,6 +2,7 @@
 
 - All instances have one resource id, and a replica has its source's. The key of an encrypted one is told as
   it was given, the default one by no ARN.
+- Default option groups are not known.
 - Performance Insights is not told; nor is a group of the subnets' own VPC the default for security groups.
 - An instance that is not available is changed all the same. Changes that AWS defers are made without
   ApplyImmediately.
@@ -27,6 +28,7 @@ from moto.rds.exceptions import (
     KMSKeyNotAccessibleFault,
     RDSClientError,
 )
+from moto.rds import models
 from moto.rds.models import DBInstance, DBInstanceClustered, DBSnapshot, RDSBackend
 from moto.rds.responses import RDSResponse
 
@@ -292,8 +294,27 @@ def _look() -> None:
     DBInstance.endpoint = property(lambda self: None if self.status == "creating" else endpoint(self))
 
 
+def _know_default_groups() -> None:
+    """Every engine and version has a default option group, which nobody makes."""
+    known = models.CaseInsensitiveDict.__contains__
+
+    class OptionGroups(models.CaseInsensitiveDict):  # type: ignore[misc, name-defined]
+        def __contains__(self, name: object) -> bool:
+            return str(name).startswith("default:") or known(self, name)
+
+    begin = RDSBackend.__init__
+
+    def __init__(self: RDSBackend, region_name: str, account_id: str) -> None:
+        begin(self, region_name, account_id)
+        self.option_groups = OptionGroups()
+        self.resource_map[models.OptionGroup] = self.option_groups
+
+    RDSBackend.__init__ = __init__
+
+
 def apply() -> None:
     """Mend it."""
+    _know_default_groups()
     _create()
     _replicate()
     _modify()
