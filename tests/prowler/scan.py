@@ -1,11 +1,12 @@
 """Have Prowler judge one account of the local AWS and sort its verdicts by Security Hub control.
 
-    python tests/prowler/scan.py --endpoint http://127.0.0.1:40123 --account 300000000001 --out verdicts.json
+    python tests/prowler/scan.py --endpoint http://127.0.0.1:40123 --account 300000000001 \\
+        --region us-east-1 --region eu-west-1 --out verdicts.json
 
-Writes `{control: {check: [{"resource": ..., "status": ...}]}}` and prints a line for each check. Exits with 0
-whatever Prowler found, with 1 when there is no verdict, and with 3 when the verdicts are there but Prowler
-failed to read something, which it tells on stderr. Needs nothing but Python; Prowler has an environment of
-its own (README.md).
+Writes `{control: {check: [{"resource": ..., "status": ..., "region": ...}]}}` and prints a line for each
+check. Exits with 0 whatever Prowler found, with 1 when there is no verdict, and with 3 when the verdicts are
+there but Prowler failed to read something, which it tells on stderr. Needs nothing but Python; Prowler has an
+environment of its own (README.md).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from checks import CHECKS
 
@@ -26,12 +28,53 @@ HERE = Path(__file__).resolve().parent
 PROWLER = HERE.parents[1] / ".venv" / "prowler" / "bin" / "prowler"
 TIMEOUT_SECONDS = 300
 
+_FILE_SYSTEMS = ("efs_encryption_at_rest_enabled",)
+
+# The controls beside those of `checks.py`.
+FURTHER: dict[str, tuple[str, ...]] = {
+    # MANUAL, whatever the contact is.
+    "Account.1": ("account_security_contact_information_is_registered",),
+    # An account without a logging trail is named as the ARN of no trail.
+    "CloudTrail.1": ("cloudtrail_multi_region_enabled",),
+    "CloudTrail.2": ("cloudtrail_kms_encryption_enabled",),
+    # Names the trail, not its bucket; MANUAL when the bucket is elsewhere.
+    "CloudTrail.7": ("cloudtrail_logs_s3_bucket_access_logging_enabled",),
+    "Config.1": ("config_recorder_all_regions_enabled",),
+    "EC2.2": ("ec2_securitygroup_default_restrict_traffic",),
+    "EC2.6": ("vpc_flow_logs_enabled",),
+    "EC2.21": (
+        "ec2_networkacl_allow_ingress_tcp_port_22",
+        "ec2_networkacl_allow_ingress_tcp_port_3389",
+    ),
+    "EFS.1": _FILE_SYSTEMS,
+    "EFS.8": _FILE_SYSTEMS,
+    "IAM.2": ("iam_policy_attached_only_to_group_or_roles",),
+    "IAM.3": ("iam_rotate_access_key_90_days",),
+    "IAM.5": ("iam_user_mfa_enabled_console_access",),
+    # Both are silent, rather than passing, when the root user has neither a key nor a known password.
+    "IAM.6": ("iam_root_hardware_mfa_enabled",),
+    "IAM.9": ("iam_root_mfa_enabled",),
+    "IAM.18": ("iam_support_role_created",),
+    "IAM.22": ("iam_user_accesskey_unused", "iam_user_console_access_unused"),
+    "IAM.26": ("iam_no_expired_server_certificates_stored",),
+    "IAM.28": ("accessanalyzer_enabled",),
+    "RDS.2": ("rds_instance_no_public_access",),
+    "RDS.3": ("rds_instance_storage_encrypted",),
+    "RDS.5": ("rds_instance_multi_az",),
+    "RDS.15": ("rds_cluster_multi_az",),
+    "S3.20": ("s3_bucket_no_mfa_delete",),
+    "S3.22": ("cloudtrail_s3_dataevents_write_enabled",),
+    "S3.23": ("cloudtrail_s3_dataevents_read_enabled",),
+}
+TABLE = CHECKS | FURTHER
+
 
 class Verdict(TypedDict):
     """What one check says about one resource."""
 
     resource: str
     status: str
+    region: NotRequired[str]
 
 
 Verdicts = dict[str, dict[str, list[Verdict]]]
@@ -42,15 +85,16 @@ class ScanError(Exception):
 
 
 def scan(
-    endpoint: str, account: str, region: str = "us-east-1", prowler: Path = PROWLER
+    endpoint: str, account: str, regions: str | Sequence[str] = "us-east-1", prowler: Path = PROWLER
 ) -> tuple[Verdicts, list[str]]:
-    """The verdicts of all checks of the table on one account and region, and what Prowler failed to read."""
+    """The verdicts of all checks of the table on one account and these regions, and what Prowler failed to read."""
+    regions = [regions] if isinstance(regions, str) else regions
     with tempfile.TemporaryDirectory(prefix="prowler-") as name:
         scratch = Path(name)
-        _run(prowler, scratch, endpoint, account, region)
+        _run(prowler, scratch, endpoint, account, regions)
         output, log = scratch / "scan.ocsf.json", scratch / "errors.log"
         findings = json.loads(output.read_text()) if output.exists() else []
-        return by_control(findings), failures(log.read_text() if log.exists() else "")
+        return by_control(findings, TABLE), failures(log.read_text() if log.exists() else "")
 
 
 def failures(log: str) -> list[str]:
@@ -59,26 +103,30 @@ def failures(log: str) -> list[str]:
     return [f"{module}: {message}" for module, message in messages if "NotAskedError[" not in message]
 
 
-def by_control(findings: list[dict]) -> Verdicts:
+def by_control(findings: list[dict], table: Mapping[str, Sequence[str]] = CHECKS) -> Verdicts:
     """Prowler's OCSF findings under the controls they speak about; a check which said nothing has none."""
     told: dict[str, list[Verdict]] = {}
     for finding in findings:
         verdicts = told.setdefault(finding["metadata"]["event_code"], [])
-        verdicts += [
-            Verdict(resource=resource["uid"], status=finding["status_code"])
-            for resource in finding["resources"]
-        ]
+        verdicts += [_verdict(resource, finding["status_code"]) for resource in finding["resources"]]
     for verdicts in told.values():
-        verdicts.sort(key=lambda verdict: verdict["resource"])
-    return {control: {check: told.get(check, []) for check in checks} for control, checks in CHECKS.items()}
+        verdicts.sort(key=lambda verdict: (verdict["resource"], verdict.get("region", ""), verdict["status"]))
+    return {control: {check: told.get(check, []) for check in checks} for control, checks in table.items()}
 
 
-def _run(prowler: Path, scratch: Path, endpoint: str, account: str, region: str) -> None:
+def _verdict(resource: dict, status: str) -> Verdict:
+    verdict = Verdict(resource=resource["uid"], status=status)
+    if "region" in resource:
+        verdict["region"] = resource["region"]
+    return verdict
+
+
+def _run(prowler: Path, scratch: Path, endpoint: str, account: str, regions: Sequence[str]) -> None:
     python = prowler.absolute().parent / "python"
     if not python.exists():
         raise ScanError(f"no Python beside {prowler}: is Prowler's environment there?")
-    command = [str(python), "-P", str(HERE / "loopback.py"), "aws", "--region", region]
-    command += ["--check", *sorted({check for checks in CHECKS.values() for check in checks})]
+    command = [str(python), "-P", str(HERE / "loopback.py"), "aws", "--region", *regions]
+    command += ["--check", *sorted({check for checks in TABLE.values() for check in checks})]
     # Groups without interfaces and regions without volumes count too; and failures are no error.
     command += ["--scan-unused-services", "--ignore-exit-code-3", "--no-banner", "--no-color"]
     command += ["--output-formats", "json-ocsf", "--output-directory", str(scratch)]
@@ -88,7 +136,7 @@ def _run(prowler: Path, scratch: Path, endpoint: str, account: str, region: str)
         done = subprocess.run(
             command,
             cwd=scratch,
-            env=_environment(scratch, endpoint, account, region),
+            env=_environment(scratch, endpoint, account, regions[0]),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -136,12 +184,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--endpoint", required=True, help="address of the local AWS")
     parser.add_argument("--account", required=True, help="the account of 12 digits, as its root")
-    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--region", action="append", help="may be given several times; us-east-1 unless told")
     parser.add_argument("--prowler", type=Path, default=PROWLER, help="bin/prowler of its environment")
     parser.add_argument("--out", type=Path, required=True, help="where the verdicts are written, as JSON")
     options = parser.parse_args()
+    regions = options.region or ["us-east-1"]
     try:
-        verdicts, unread = scan(options.endpoint, options.account, options.region, options.prowler)
+        verdicts, unread = scan(options.endpoint, options.account, regions, options.prowler)
     except ScanError as failure:
         print(failure, file=sys.stderr)
         return 1

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use proptest::prelude::*;
 use redress_aws::{Begun, Clock, Error, Kind, Ledger, List, Listed};
-use redress_model::{Intent, Mode, Outcome, Request, Workflow};
+use redress_model::{Intent, Job, Mode, Outcome, Request, Workflow};
 use redress_remediation::{Attempt, Finished};
 use redress_testkit::memory::{Bench, DialOn, EVEN, Fault, Mood, NINETY_NINE, TEN, TEN_BY_HAND};
 
@@ -405,9 +405,10 @@ async fn a_busy_thing_is_waited_for_and_its_finding_stays_new() {
     let bench = Bench::default();
     let dial = bench.dial(3);
     dial.mood(Mood { wait: Some("it is being painted".into()), ..Mood::default() });
-    assert_eq!(automatic(&dial).await, "again");
-    assert_eq!(word(dial.run(Intent::Automatic, Attempt::Last).await), "in-progress");
-    assert_eq!(bench.workflow(), None);
+    assert_eq!((automatic(&dial).await, bench.workflow()), ("in-progress", None));
+    let wakes = bench.woken.lock().unwrap().clone();
+    let again: Job = serde_json::from_str(&bench.listed.lock().unwrap()[0].body).unwrap();
+    assert_eq!((wakes.len(), again.rounds, again.intent), (1, 1, Intent::Automatic));
     dial.mood(Mood::default());
     assert_eq!(automatic(&dial).await, "remediated");
 }

@@ -125,6 +125,60 @@ impl Setting for Dial {
     }
 }
 
+/// Stairs: a dial that goes up a step a run.
+#[derive(Debug)]
+pub struct Stairs(Dial);
+
+impl Setting for Stairs {
+    type Value = Level;
+    type Facts = Mood;
+
+    const NAME: &'static str = "test.stairs";
+    const STAGED: bool = true;
+    const READS: &'static [Action] = Dial::READS;
+    const WRITES: &'static [Action] = Dial::WRITES;
+
+    async fn get(&self, account: &Account) -> Result<Option<(Level, Mood)>> {
+        self.0.get(account).await
+    }
+
+    async fn put(&self, account: &Account, from: &Level, to: &Level) -> Result<()> {
+        self.0.put(account, from, to).await
+    }
+
+    fn rests(value: &Level) -> bool {
+        // Between two floors.
+        value.level != 2
+    }
+}
+
+/// On the third floor, a step a run: asked before the first, and before the last.
+pub struct Upstairs;
+
+/// On the third floor.
+pub static UPSTAIRS: Entry = Entry::of::<Upstairs>();
+
+impl Control for Upstairs {
+    const SPEC: Spec = Spec { id: "Dial.3", title: "The stairs are climbed", class: Class::Guarded, ..AtLeastTen::SPEC };
+    type Setting = Stairs;
+    type Params = ();
+
+    fn locate(resource: &Resource, _params: &()) -> Located<Stairs> {
+        Ok(Stairs(Dial { id: resource.id.clone() }))
+    }
+
+    fn want(value: &Level, mood: &Mood, _params: &()) -> Want<Level> {
+        let to = Level { level: value.level + 1 };
+        match (value.level, &mood.wait) {
+            (4.., _) => Want::Keep,
+            (1.., Some(why)) => Want::Wait(why.clone()),
+            (0, _) => Want::Ask { to, why: "the climb begins".into() },
+            (3, _) => Want::Ask { to, why: "the last step is steep".into() },
+            _ => Want::Set(to),
+        }
+    }
+}
+
 /// The dials' controls differ in a few words only.
 macro_rules! dial_control {
     ($(#[$doc:meta])* $name:ident, $entry:ident, $id:literal, $class:ident, $want:expr) => {
@@ -556,6 +610,14 @@ impl<'a> DialOn<'a> {
     /// What is remembered as a lane.
     pub fn lane(&self) -> Digest {
         Digest::of(self.id.as_bytes())
+    }
+
+    /// Runs the engine on what was to come again, the latest of it.
+    pub async fn again(&self) -> Finished {
+        let item = lock(&self.bench.listed).iter().rfind(|item| item.list == redress_aws::List::Later).cloned().unwrap();
+        let job: Job = serde_json::from_str(&item.body).unwrap();
+        self.bench.clock.sleep(Duration::from_mins(1)).await;
+        self.run_for(job.request, job.intent, Attempt::More).await
     }
 
     /// Runs the engine on an event of its own, a moment later.

@@ -110,7 +110,7 @@ pub struct Case {
     pub control: &'static str,
     /// What is particular about the example.
     pub name: &'static str,
-    /// The control's parameters in the policy, in YAML; `ACCOUNT` stands for the account.
+    /// The control's parameters in the policy, in JSON; `ACCOUNT` stands for the account.
     pub params: Option<&'static str>,
     /// How it ends.
     pub ending: Ending,

@@ -14,7 +14,6 @@ const ACLS: &str = "ec2:DescribeNetworkAcls";
 const VPCS: &str = "ec2:DescribeVpcs";
 const CREATE: &str = "ec2:CreateNetworkAclEntry";
 const DELETE: &str = "ec2:DeleteNetworkAclEntry";
-const REPLACE: &str = "ec2:ReplaceNetworkAclEntry";
 const ON_ACLS: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:network-acl/*";
 
 /// The inbound entries of one network ACL, but for the last one, which denies what no other allows and cannot be changed.
@@ -100,18 +99,18 @@ fn read(entry: &aws_sdk_ec2::types::NetworkAclEntry) -> Result<Option<(i32, AclE
     Ok(Some((number, read)))
 }
 
-/// The parts of an entry as two calls of the same shape take them.
-macro_rules! with {
-    ($call:expr, $acl:expr, $number:expr, $entry:expr) => {{
-        let call = $call.network_acl_id($acl).rule_number(*$number).egress(false).protocol(&$entry.protocol);
-        let call = call.rule_action(if $entry.allows { RuleAction::Allow } else { RuleAction::Deny });
-        let call = match $entry.source {
+impl NetworkAclEntries {
+    async fn create(&self, client: &aws_sdk_ec2::Client, number: i32, entry: &AclEntry) -> Result<()> {
+        let call = client.create_network_acl_entry().network_acl_id(&self.acl).rule_number(number).egress(false).protocol(&entry.protocol);
+        let call = call.rule_action(if entry.allows { RuleAction::Allow } else { RuleAction::Deny });
+        let call = match entry.source {
             IpNet::V4(net) => call.cidr_block(net.to_string()),
             IpNet::V6(net) => call.ipv6_cidr_block(net.to_string()),
         };
-        let call = call.set_port_range($entry.ports.map(|(from, to)| PortRange::builder().from(from).to(to).build()));
-        call.set_icmp_type_code($entry.icmp.map(|(kind, code)| IcmpTypeCode::builder().r#type(kind).code(code).build()))
-    }};
+        let call = call.set_port_range(entry.ports.map(|(from, to)| PortRange::builder().from(from).to(to).build()));
+        let call = call.set_icmp_type_code(entry.icmp.map(|(kind, code)| IcmpTypeCode::builder().r#type(kind).code(code).build()));
+        call.send().await.called(CREATE).map(|_| ())
+    }
 }
 
 impl Setting for NetworkAclEntries {
@@ -120,7 +119,7 @@ impl Setting for NetworkAclEntries {
 
     const NAME: &'static str = "ec2.network_acl_entries";
     const READS: &'static [Action] = &[Action::anywhere(ACLS), Action::anywhere(VPCS)];
-    const WRITES: &'static [Action] = &[Action::on(CREATE, ON_ACLS), Action::on(DELETE, ON_ACLS), Action::on(REPLACE, ON_ACLS)];
+    const WRITES: &'static [Action] = &[Action::on(CREATE, ON_ACLS), Action::on(DELETE, ON_ACLS)];
 
     async fn get(&self, account: &Account) -> Result<Option<(Entries, AclFacts)>> {
         let client = account.client(gated!(aws_sdk_ec2));
@@ -146,18 +145,16 @@ impl Setting for NetworkAclEntries {
 
     async fn put(&self, account: &Account, from: &Entries, to: &Entries) -> Result<()> {
         let client = account.client(gated!(aws_sdk_ec2));
+        if to.entries.iter().any(|(number, entry)| from.entries.get(number).is_some_and(|was| was != entry)) {
+            return Err(Error::malformed(CREATE, "an entry keeps its number only where it stays as it is"));
+        }
         let missing = |one: &Entries, other: &Entries| -> Vec<i32> {
             one.entries.keys().filter(|number| !other.entries.contains_key(number)).copied().collect()
         };
         // In the order of their numbers: an allow is there before the deny that stands behind it.
         for number in &missing(to, from) {
             let Some(entry) = to.entries.get(number) else { continue };
-            with!(client.create_network_acl_entry(), &self.acl, number, entry).send().await.called(CREATE)?;
-        }
-        for (number, entry) in &to.entries {
-            if from.entries.get(number).is_some_and(|was| was != entry) {
-                with!(client.replace_network_acl_entry(), &self.acl, number, entry).send().await.called(REPLACE)?;
-            }
+            self.create(&client, *number, entry).await?;
         }
         // Denies go first, so that what they cut off is open again before the allows beside them go.
         let mut going = missing(from, to);

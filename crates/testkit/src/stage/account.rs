@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Case, Ending, Place, Staged, boxed, s3::bucket};
 
-const CONTACT: &str = "{contact: {name: Security team, title: SOC, email: security@redress.dev, phone: '+1 206 555 0199'}}";
+const CONTACT: &str = r#"{"contact": {"name": "Security team", "title": "SOC", "email": "security@redress.dev", "phone": "+1 206 555 0199"}}"#;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("IAM.6", "a virtual device", boxed!(virtual_device)).ends(Ending::Told),
@@ -14,10 +14,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("Account.1", "none, and one is named", boxed!(no_contact)).params(CONTACT).touches(&["account/"]),
     Case::new("Account.1", "none, and none is named", boxed!(no_contact)).ends(Ending::Told),
     Case::new("Config.1", "a stopped recorder of another name that may be started", boxed!(stopped_recorder))
-        .params("{record: true}")
+        .params(r#"{"record": true}"#)
         .touches(&["config/"]),
     Case::new("Config.1", "none, and one may be made", boxed!(no_recorder))
-        .params("{record: true, bucket: config-logs-ACCOUNT}")
+        .params(r#"{"record": true, "bucket": "config-logs-ACCOUNT"}"#)
         .touches(&["config/", "AWSServiceRoleForConfig"]),
     Case::new("Config.1", "none", boxed!(no_recorder)).ends(Ending::Told),
 ];

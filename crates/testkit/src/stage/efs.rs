@@ -24,6 +24,9 @@ async fn unencrypted(place: &Place<'_>) -> Staged {
     let id = made.file_system_id().to_owned();
     let after = LifecyclePolicy::builder().transition_to_ia(TransitionToIaRules::After30Days).build();
     efs.put_lifecycle_configuration().file_system_id(&id).lifecycle_policies(after).send().await.unwrap();
+    let statement = json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "elasticfilesystem:ClientMount", "Resource": place.arn("elasticfilesystem", &format!("file-system/{id}"))});
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
+    efs.put_file_system_policy().file_system_id(&id).policy(policy.to_string()).send().await.unwrap();
     let subnets = aws_sdk_ec2::Client::new(&place.sdk).describe_subnets().send().await.unwrap();
     let subnet = subnets.subnets()[0].subnet_id().unwrap();
     efs.create_mount_target().file_system_id(&id).subnet_id(subnet).send().await.unwrap();

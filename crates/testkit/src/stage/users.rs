@@ -8,17 +8,18 @@ pub(super) const CASES: &[Case] = &[
     Case::new("IAM.22", "an unused key beside one in use", boxed!(unused_key)),
     Case::new("IAM.22", "an unused password", boxed!(unused_password)).ends(Ending::Told),
     Case::new("IAM.22", "an unused password that may be removed", boxed!(unused_password))
-        .params("{remove_console: true}")
+        .params(r#"{"remove_console": true}"#)
         .back(Back::Refused("a password cannot be brought back")),
     Case::new("IAM.3", "an old key that nobody uses", boxed!(old_key)),
     Case::new("IAM.3", "an old key in use", boxed!(old_key_in_use)),
     Case::new("IAM.2", "managed and inline policies", boxed!(own_policies)).touches(&["RESOURCE", "redress-ann"]),
     Case::new("IAM.5", "a password and no second factor", boxed!(no_second_factor)).ends(Ending::Told),
     Case::new("IAM.18", "nobody, and somebody is named", boxed!(nobody_for_support))
-        .params("{trusted: 'arn:aws:iam::ACCOUNT:role/incident-lead'}")
+        .params(r#"{"trusted": "arn:aws:iam::ACCOUNT:role/incident-lead"}"#)
         .touches(&["support-access"]),
     Case::new("IAM.18", "nobody, and nobody is named", boxed!(nobody_for_support)).ends(Ending::Told),
     Case::new("IAM.26", "expired and unused", boxed!(expired)).back(Back::Refused("private key")).touches(&["certificates/"]),
+    Case::new("IAM.26", "expired and on a classic load balancer", boxed!(expired_on_classic)).ends(Ending::Told),
     Case::new("IAM.26", "expired and on a load balancer", boxed!(expired_in_use)).ends(Ending::Told),
 ];
 
@@ -141,7 +142,7 @@ async fn expired(place: &Place<'_>) -> Staged {
     place.staged(arn, boxed!(certificates, id))
 }
 
-async fn expired_in_use(place: &Place<'_>) -> Staged {
+async fn expired_on_classic(place: &Place<'_>) -> Staged {
     let staged = expired(place).await;
     let listener = aws_sdk_elasticloadbalancing::types::Listener::builder()
         .protocol("HTTPS")
@@ -152,6 +153,24 @@ async fn expired_in_use(place: &Place<'_>) -> Staged {
         .unwrap();
     let call = aws_sdk_elasticloadbalancing::Client::new(&place.sdk).create_load_balancer().load_balancer_name("shop").listeners(listener);
     call.availability_zones(format!("{}a", place.region)).send().await.unwrap();
+    staged
+}
+
+async fn expired_in_use(place: &Place<'_>) -> Staged {
+    use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, Certificate, ProtocolEnum};
+
+    let staged = expired(place).await;
+    let subnets = aws_sdk_ec2::Client::new(&place.sdk).describe_subnets().send().await.unwrap();
+    let subnets = subnets.subnets().iter().take(2).map(|subnet| subnet.subnet_id().unwrap().to_owned()).collect();
+    let client = aws_sdk_elasticloadbalancingv2::Client::new(&place.sdk);
+    let made = client.create_load_balancer().name("shop").set_subnets(Some(subnets)).send().await.unwrap();
+    let target = client.create_target_group().name("shop").protocol(ProtocolEnum::Http).port(80);
+    let vpcs = aws_sdk_ec2::Client::new(&place.sdk).describe_vpcs().send().await.unwrap();
+    let target = target.vpc_id(vpcs.vpcs()[0].vpc_id().unwrap()).send().await.unwrap();
+    let forward = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(target.target_groups()[0].target_group_arn().unwrap());
+    let call = client.create_listener().load_balancer_arn(made.load_balancers()[0].load_balancer_arn().unwrap());
+    let call = call.protocol(ProtocolEnum::Https).port(443).default_actions(forward.build());
+    call.certificates(Certificate::builder().certificate_arn(&staged.resource).build()).send().await.unwrap();
     staged
 }
 
