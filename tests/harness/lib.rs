@@ -127,11 +127,10 @@ impl World {
         all
     }
 
-    /// Imports a finding in its own account, as Security Hub does.
+    /// Imports a finding in its own account, as Security Hub does; in the home region, where those of linked regions arrive too.
     pub async fn import(&self, finding: &Json) {
         let account = AccountId::try_from(finding["AwsAccountId"].as_str().unwrap()).unwrap();
-        let region = Region::try_from(finding["Region"].as_str().unwrap()).unwrap();
-        import(&self.local, &account, &region, finding).await;
+        import(&self.local, &account, &self.local.ready().region, finding).await;
     }
 
     /// A person chooses a custom action on a finding.

@@ -1,5 +1,6 @@
-//! The main job, seen: fourteen violations in one member account are reported to Security Hub, worked on by the deployed functions, and
-//! looked at afterwards by other code than theirs. Anything that is not as promised ends it with an error.
+//! The main job, seen: a violation of every control, in three member accounts and two regions, is reported to Security Hub, worked on by the
+//! deployed functions, and looked at afterwards by other code than theirs. Questions are answered as a person would, by Security Hub's custom
+//! action. Anything that is not as promised ends the demonstration with an error.
 #![expect(clippy::disallowed_methods, reason = "a demonstration reads the clock")]
 
 mod page;
@@ -7,7 +8,7 @@ mod show;
 mod verdict;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::PathBuf,
     time::{Duration, Instant},
@@ -16,12 +17,12 @@ use std::{
 use redress_aws::{Account, Gate};
 use redress_controls::{CATALOG, find};
 use redress_e2e::{RUNTIME, Seen, World};
-use redress_model::{Class, Partition, Resource};
+use redress_model::{AccountId, Partition, Region, Resource, Scope};
 use redress_remediation::{Entry, Want};
 use redress_testkit::{
     events::finding,
     local::Options,
-    stage::{Case, Place, Staged, cases},
+    stage::{Case, Ending, Place, Staged, cases},
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -32,15 +33,25 @@ use verdict::Verdicts;
 
 /// The control whose remediation is undone at the end.
 const UNDONE: &str = "S3.5";
+/// The second region; the first is the suite's own.
+const ELSEWHERE: &str = "eu-west-1";
+
+/// Controls that look at the same thing of an account, each in an account of its own: the trail of the one would satisfy the other.
+const APART: &[(&str, usize)] = &[("CloudTrail.1", 0), ("CloudTrail.2", 1), ("CloudTrail.4", 0), ("S3.22", 1), ("S3.23", 2)];
 
 /// One violation on its way.
-struct Violation {
+struct Violation<'w> {
+    case: Case,
     entry: &'static Entry,
+    place: &'w Place<'w>,
     staged: Staged,
     finding: Json,
     before: Json,
     sent: Instant,
-    answered: Option<(Seen, Duration)>,
+    first: Option<Duration>,
+    /// The runs that were answered, each with its outcome's word.
+    way: Vec<(String, String)>,
+    answered: Option<Seen>,
 }
 
 /// What the page and the file say of one violation.
@@ -50,11 +61,15 @@ struct Row {
     title: &'static str,
     class: &'static str,
     clauses: Vec<String>,
+    account: String,
+    region: String,
     resource: String,
+    /// The outcomes of all runs, in order.
+    way: Vec<String>,
     outcome: String,
     workflow: String,
     changes: String,
-    /// From the finding's import to its answer on the finding.
+    /// From the finding's import to the first answer on it.
     milliseconds: u128,
     run: String,
     note: String,
@@ -70,8 +85,8 @@ struct Row {
 /// Everything that was seen.
 #[derive(Debug, Serialize)]
 struct Evidence {
-    account: String,
-    region: String,
+    accounts: Vec<String>,
+    regions: Vec<String>,
     started: jiff::Timestamp,
     seconds: f64,
     rows: Vec<Row>,
@@ -83,7 +98,7 @@ struct Evidence {
 pub(crate) fn run(prowler: Option<PathBuf>) -> io::Result<()> {
     let started = Instant::now();
     show::step("starting a local AWS and deploying infra/template.yaml and infra/member-role.yaml on it");
-    let world = World::start(&Options::new().modes("auto"));
+    let world = World::start(&Options::new().modes("auto").with("PolicyKey", "policy.yaml"));
     let outcome = RUNTIME.block_on(show_all(&world, prowler.as_deref(), started));
     world.local().stop();
     let evidence = outcome?;
@@ -103,27 +118,46 @@ pub(crate) fn run(prowler: Option<PathBuf>) -> io::Result<()> {
 }
 
 async fn show_all(world: &World, prowler: Option<&std::path::Path>, started: Instant) -> io::Result<Evidence> {
-    let member = world.local().ready().members.first().cloned().ok_or_else(|| io::Error::other("no member account"))?;
-    let place = Place::new(world.local(), member, world.local().ready().region.clone()).await;
-    show::step(&format!("staging {} violations in member account {}", CATALOG.len(), place.account));
-    let mut violations = Vec::new();
-    for case in first_cases() {
-        violations.push(stage(&place, case).await?);
+    let ready = world.local().ready();
+    let regions = [ready.region.clone(), Region::try_from(ELSEWHERE).map_err(io::Error::other)?];
+    let mut places = Vec::new();
+    for account in &ready.members {
+        for region in &regions {
+            places.push(Place::new(world.local(), account.clone(), region.clone()).await);
+        }
     }
-    let before = prowler.map(|prowler| verdict::scan(prowler, world, &place, "before")).transpose()?;
-    show::step("importing their findings into Security Hub; the rest is up to the functions");
+    show::step(&format!("staging {} violations in {} accounts and {} regions", CATALOG.len(), ready.members.len(), regions.len()));
+    let mut violations = Vec::new();
+    let mut rules: BTreeMap<&AccountId, Vec<String>> = BTreeMap::new();
+    for (index, case) in first_cases().into_iter().enumerate() {
+        let entry = find(case.control).ok_or_else(|| io::Error::other(case.control))?;
+        let apart = APART.iter().find(|(control, _)| *control == case.control);
+        let account = apart.map_or(index % ready.members.len(), |(_, account)| *account);
+        let region = if entry.spec.scope == Scope::Global { 0 } else { index / ready.members.len() % regions.len() };
+        let place = places.get(account * regions.len() + region).ok_or_else(|| io::Error::other("no such place"))?;
+        if let Some(params) = params(case, place) {
+            rules.entry(&place.account).or_default().push(format!("{}: {params}", case.control));
+        }
+        violations.push(stage(place, entry, case).await);
+    }
+    for (account, params) in rules {
+        world.rule(account, &format!("params: {{{}}}", params.join(", "))).await;
+    }
+    let scan = |prowler, when| verdict::scan(prowler, world, &ready.members, &regions, when);
+    let before = prowler.map(|prowler| scan(prowler, "before")).transpose()?;
+    show::step("importing their findings into Security Hub; the rest is up to the functions, and to a person where they ask");
     answer_all(world, &mut violations).await?;
-    let after = prowler.map(|prowler| verdict::scan(prowler, world, &place, "after")).transpose()?;
+    let after = prowler.map(|prowler| scan(prowler, "after")).transpose()?;
     let mut rows = Vec::new();
     for violation in &violations {
-        rows.push(row(world, &place, violation).await?);
+        rows.push(row(world, violation).await?);
     }
     show::step(&format!("undoing the remediation of {UNDONE} with Security Hub's custom action"));
-    let undone = undo(world, &place, &violations).await?;
+    let undone = undo(world, &violations).await?;
     let verdicts = before.zip(after).map(|(before, after)| Verdicts::of(&before, &after, &violations));
     Ok(Evidence {
-        account: place.account.to_string(),
-        region: place.region.to_string(),
+        accounts: ready.members.iter().map(ToString::to_string).collect(),
+        regions: regions.iter().map(ToString::to_string).collect(),
         started: jiff::Timestamp::now(),
         seconds: started.elapsed().as_secs_f64(),
         rows,
@@ -132,36 +166,59 @@ async fn show_all(world: &World, prowler: Option<&std::path::Path>, started: Ins
     })
 }
 
-/// The first bad example of every control. IAM.16 is shown on the policy that IAM.15 staged: both are set right together.
+/// The first bad example of every control.
 fn first_cases() -> Vec<Case> {
     let mut seen = BTreeSet::new();
     cases().into_iter().filter(|case| seen.insert(case.control)).collect()
 }
 
-async fn stage(place: &Place<'_>, case: Case) -> io::Result<Violation> {
-    let staged = case.stage(place).await;
-    let before = staged.observe(place).await;
-    let entry = find(case.control).ok_or_else(|| io::Error::other(case.control))?;
-    Ok(Violation { entry, finding: finding(case.control, &staged), staged, before, sent: Instant::now(), answered: None })
+fn params(case: Case, place: &Place<'_>) -> Option<String> {
+    case.params.map(|params| params.replace("ACCOUNT", place.account.as_str()))
 }
 
-async fn answer_all(world: &World, violations: &mut [Violation]) -> io::Result<()> {
+async fn stage<'w>(place: &'w Place<'w>, entry: &'static Entry, case: Case) -> Violation<'w> {
+    let staged = case.stage(place).await;
+    let before = staged.observe(place).await;
+    let finding = finding(case.control, &staged);
+    Violation { case, entry, place, finding, staged, before, sent: Instant::now(), first: None, way: Vec::new(), answered: None }
+}
+
+async fn answer_all(world: &World, violations: &mut [Violation<'_>]) -> io::Result<()> {
     let progress = Progress::of(violations.len());
     for violation in violations.iter_mut() {
         violation.sent = Instant::now();
         world.import(&violation.finding).await;
     }
-    let patience = Instant::now() + Duration::from_mins(2);
+    let patience = Instant::now() + Duration::from_mins(5);
     while Instant::now() < patience {
+        let (mut asks, mut goes_on) = (Vec::new(), false);
         for violation in violations.iter_mut().filter(|violation| violation.answered.is_none()) {
-            if let Some(seen) = world.see(&violation.finding).await.filter(|seen| !seen.run.is_empty()) {
-                progress.answered(violation.entry.spec.id, &seen.outcome);
-                violation.answered = Some((seen, violation.sent.elapsed()));
+            let Some(seen) = world.see(&violation.finding).await.filter(|seen| !seen.run.is_empty()) else { continue };
+            if violation.way.last().is_some_and(|(run, _)| *run == seen.run) {
+                continue;
+            }
+            violation.first.get_or_insert_with(|| violation.sent.elapsed());
+            violation.way.push((seen.run.clone(), seen.outcome.clone()));
+            match seen.outcome.as_str() {
+                "needs-approval" => asks.push(violation.finding.clone()),
+                "in-progress" => goes_on = true,
+                _ => {
+                    progress.answered(violation.entry.spec.id, &seen.outcome);
+                    violation.answered = Some(seen);
+                }
             }
         }
         if violations.iter().all(|violation| violation.answered.is_some()) {
             progress.done();
             return Ok(());
+        }
+        if !asks.is_empty() {
+            // Events carry whole seconds; an answer within the second of the question would count as earlier.
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+            asks.iter().for_each(|finding| world.choose("RedressApprove", finding));
+        }
+        if goes_on {
+            world.wake();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -170,26 +227,32 @@ async fn answer_all(world: &World, violations: &mut [Violation]) -> io::Result<(
     Err(io::Error::other(format!("no answer to {silent:?}")))
 }
 
-async fn row(world: &World, place: &Place<'_>, violation: &Violation) -> io::Result<Row> {
-    let (seen, took) = violation.answered.as_ref().ok_or_else(|| io::Error::other("not answered"))?;
-    let after = violation.staged.observe(place).await;
-    let wants = reading(place, violation).await?;
-    let tells = violation.entry.spec.class == Class::Tell;
-    let (promised, proof, as_seen) = if tells {
-        ("needs-person", "as it was", after == violation.before && wants != Want::Keep)
-    } else {
-        ("remediated", "good", after != violation.before && wants == Want::Keep)
+async fn row(world: &World, violation: &Violation<'_>) -> io::Result<Row> {
+    let seen = violation.answered.as_ref().ok_or_else(|| io::Error::other("not answered"))?;
+    let after = violation.staged.observe(violation.place).await;
+    let wants = reading(violation).await?;
+    let is_same = after == violation.before;
+    let (promised, proof, as_seen) = match violation.case.ending {
+        Ending::Fixed => ("remediated", "good", !is_same && wants == Want::Keep),
+        Ending::Told => ("needs-person", "as it was", is_same && wants != Want::Keep),
+        Ending::Prepared => ("needs-person", "prepared", !is_same && matches!(wants, Want::Tell(_))),
     };
     let kept_promise = seen.outcome == promised && as_seen;
     let proof = if as_seen { proof.to_owned() } else { format!("NOT so: {wants:?}") };
-    Ok(filled(world, violation, seen, *took, after, proof, kept_promise).await)
+    Ok(filled(world, violation, seen, violation.first.unwrap_or_default(), after, proof, kept_promise).await)
 }
 
-async fn filled(world: &World, violation: &Violation, seen: &Seen, took: Duration, after: Json, proof: String, kept_promise: bool) -> Row {
+async fn filled(world: &World, violation: &Violation<'_>, seen: &Seen, took: Duration, after: Json, proof: String, kept_promise: bool) -> Row {
     let record = world.record(&seen.run).await;
     let spec = violation.entry.spec;
-    let changes = record.pointer("/outcome/changes").and_then(Json::as_array);
-    let changes = changes.map(|lines| lines.iter().filter_map(Json::as_str).collect::<Vec<_>>().join("; "));
+    let mut changes: Vec<String> = Vec::new();
+    for run in violation.way.iter().map(|(run, _)| run).chain([&seen.run]) {
+        let record = world.record(run).await;
+        let is_made = record.get("image").is_some_and(|image| !image.is_null());
+        let lines = record.pointer("/outcome/changes").and_then(Json::as_array).filter(|_| is_made);
+        let lines = lines.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned);
+        changes.extend(lines.filter(|line| !changes.contains(line)).collect::<Vec<_>>());
+    }
     let image = match record.get("image") {
         None | Some(Json::Null) => Json::Null,
         Some(name) => json!({"name": name, "content": world.image(&seen.run).await}),
@@ -199,10 +262,13 @@ async fn filled(world: &World, violation: &Violation, seen: &Seen, took: Duratio
         title: spec.title,
         class: spec.class.letter(),
         clauses: spec.labels().iter().map(ToString::to_string).collect(),
+        account: violation.place.account.to_string(),
+        region: violation.place.region.to_string(),
         resource: violation.staged.resource.clone(),
+        way: violation.way.iter().map(|(_, word)| word.clone()).collect(),
         outcome: seen.outcome.clone(),
         workflow: seen.workflow.clone(),
-        changes: changes.unwrap_or_else(|| "nothing: the steps are in the note".into()),
+        changes: if changes.is_empty() { "nothing: the steps are in the note".into() } else { changes.join("; ") },
         milliseconds: took.as_millis(),
         run: seen.run.clone(),
         note: seen.note.clone(),
@@ -216,29 +282,32 @@ async fn filled(world: &World, violation: &Violation, seen: &Seen, took: Duratio
 }
 
 /// What the control says of the live resource now, read as the account's root and not by the functions.
-async fn reading(place: &Place<'_>, violation: &Violation) -> io::Result<Want<Json>> {
-    let entry = violation.entry;
+async fn reading(violation: &Violation<'_>) -> io::Result<Want<Json>> {
+    let Violation { entry, place, .. } = violation;
     let gate = Gate::new(entry.reads.iter().map(|action| action.name));
     let partition = Partition::try_from("aws").map_err(io::Error::other)?;
-    let account = Account::new(place.account.clone(), place.region.clone(), partition.clone(), &place.sdk, gate, jiff::Timestamp::now());
+    let region = if entry.spec.scope == Scope::Global { partition.global_region() } else { place.region.clone() };
+    let account = Account::new(place.account.clone(), region.clone(), partition.clone(), &place.sdk, gate, jiff::Timestamp::now());
     let kind = violation.finding.pointer("/Resources/0/Type").and_then(Json::as_str).unwrap_or_default().to_owned();
     let id = violation.staged.resource.clone();
-    let resource = Resource { kind, id, account: place.account.clone(), region: place.region.clone(), partition, name: None, path: None };
-    let reading = entry.get(&resource, &Json::Null, &account).await.map_err(io::Error::other)?;
+    let resource = Resource { kind, id, account: place.account.clone(), region, partition, name: None, path: None };
+    let params = params(violation.case, place).map_or(Ok(Json::Null), |params| serde_json::from_str(&params))?;
+    let reading = entry.get(&resource, &params, &account).await.map_err(io::Error::other)?;
     let reading = reading.ok_or_else(|| io::Error::other(format!("{} is gone", violation.staged.resource)))?;
-    entry.want(&reading, &Json::Null).map_err(io::Error::other)
+    entry.want(&reading, &params).map_err(io::Error::other)
 }
 
-async fn undo(world: &World, place: &Place<'_>, violations: &[Violation]) -> io::Result<Row> {
+async fn undo(world: &World, violations: &[Violation<'_>]) -> io::Result<Row> {
     let violation = violations.iter().find(|violation| violation.entry.spec.id == UNDONE).ok_or_else(|| io::Error::other(UNDONE))?;
-    let (seen, _) = violation.answered.as_ref().ok_or_else(|| io::Error::other("not answered"))?;
+    let seen = violation.answered.as_ref().ok_or_else(|| io::Error::other("not answered"))?;
     let asked = Instant::now();
     world.choose("RedressUndo", &violation.finding);
     let undone = world.answer(&violation.finding, Some(seen)).await;
     let took = asked.elapsed();
-    let after = violation.staged.observe(place).await;
+    let after = violation.staged.observe(violation.place).await;
     let is_back = after == violation.before;
     let proof = if is_back { "as it was before" } else { "NOT as it was" };
     let kept_promise = is_back && undone.outcome == "undone";
-    Ok(filled(world, violation, &undone, took, after, proof.to_owned(), kept_promise).await)
+    let row = filled(world, violation, &undone, took, after, proof.to_owned(), kept_promise).await;
+    Ok(Row { way: vec!["undone".into()], ..row })
 }

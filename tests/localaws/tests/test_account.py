@@ -36,6 +36,11 @@ def test_a_contact_is_put_told_and_deleted(local: Local, account: str) -> None:
     assert _code(client.get_alternate_contact, AlternateContactType="SECURITY") == "ResourceNotFoundException"
 
 
+def test_an_account_has_a_primary_contact_from_its_start(local: Local, account: str) -> None:
+    told = local.client("account", account).get_contact_information()["ContactInformation"]
+    assert {"FullName", "AddressLine1", "City", "PostalCode", "CountryCode", "PhoneNumber"} <= set(told)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -298,6 +298,18 @@ def test_rules_of_a_default_group_are_revoked_and_authorized_again(local: Local,
     assert _rules(ec2, group)[False][0]["ReferencedGroupInfo"]["GroupId"] == group
 
 
+def test_rules_of_a_default_group_are_revoked_as_they_are_described(local: Local, account: str) -> None:
+    ec2 = local.client("ec2", account)
+    own = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    of_vpc = [{"Name": "vpc-id", "Values": [own]}]
+    (in_vpc,) = ec2.describe_security_groups(Filters=of_vpc)["SecurityGroups"]
+    for group in (_default_group(ec2), in_vpc):
+        name = group["GroupId"]
+        ec2.revoke_security_group_ingress(GroupId=name, IpPermissions=group["IpPermissions"])
+        ec2.revoke_security_group_egress(GroupId=name, IpPermissions=group["IpPermissionsEgress"])
+        assert _rules(ec2, name) == {True: [], False: []}
+
+
 def test_groups_are_found_by_the_groups_which_their_rules_name(local: Local, account: str) -> None:
     ec2 = local.client("ec2", account)
     named, *others = (

@@ -53,6 +53,17 @@ def test_a_key_is_known_by_its_alias(local: Local, account: str) -> None:
     assert kms.list_aliases(KeyId=key["Arn"])["Aliases"] == []
 
 
+def test_a_key_of_a_service_is_managed_by_aws_and_rotates(local: Local, account: str) -> None:
+    kms = local.client("kms", account)
+    of_service = kms.describe_key(KeyId="alias/aws/rds")["KeyMetadata"]
+    assert of_service["KeyManager"] == "AWS"
+    assert kms.get_key_rotation_status(KeyId=of_service["KeyId"])["KeyRotationEnabled"] is True
+    of_customer = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName="alias/orders", TargetKeyId=of_customer["KeyId"])
+    assert kms.describe_key(KeyId="alias/orders")["KeyMetadata"]["KeyManager"] == "CUSTOMER"
+    assert kms.get_key_rotation_status(KeyId=of_customer["KeyId"])["KeyRotationEnabled"] is False
+
+
 def test_aliases_and_keys_come_in_pages(local: Local, account: str) -> None:
     kms = local.client("kms", account)
     key = kms.create_key()["KeyMetadata"]["KeyId"]

@@ -112,6 +112,20 @@ def test_objects_are_stored_as_they_are(local: Local, account: str) -> None:
     assert s3.get_object(Bucket=name, Key="a/b c")["Body"].read() == b'{"x": 1}'
 
 
+def test_mfa_delete_is_kept_until_it_is_disabled(local: Local, account: str) -> None:
+    s3, name = _bucket(local, account)
+    device = f"arn:aws:iam::{account}:mfa/root-account-mfa-device 123456"
+
+    def versioning(**given: str) -> Any:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=given, MFA=device)
+        return s3.get_bucket_versioning(Bucket=name).get("MFADelete")
+
+    assert versioning(Status="Enabled") is None
+    assert versioning(Status="Enabled", MFADelete="Enabled") == "Enabled"
+    assert versioning(Status="Suspended") == "Enabled"
+    assert versioning(Status="Suspended", MFADelete="Disabled") == "Disabled"
+
+
 def test_settings_of_a_bucket_are_read_back(local: Local, account: str) -> None:
     s3, name = _bucket(local, account)
     with pytest.raises(ClientError) as caught:

@@ -5,10 +5,11 @@ use redress_model::Region;
 use serde_json::{Value as Json, json};
 
 use super::{Case, Place, Staged, boxed, s3::bucket};
+use crate::events::unique;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("CloudTrail.4", "a trail", boxed!(unvalidated)),
-    Case::new("CloudTrail.1", "a trail that is stopped and of one region", boxed!(stopped)).touches(&["trail/main", "main"]),
+    Case::new("CloudTrail.1", "a trail that is stopped and of one region", boxed!(stopped)).touches(&["main"]),
     Case::new("CloudTrail.1", "none", boxed!(none)).touches(&["redress"]),
     Case::new("CloudTrail.2", "a trail", boxed!(unencrypted)).touches(&["RESOURCE", "kms/", "main"]),
     Case::new("CloudTrail.7", "a bucket", boxed!(unlogged)).touches(&["RESOURCE", "redress-logs"]),
@@ -35,7 +36,7 @@ async fn trail_bucket(place: &Place<'_>) -> String {
 
 async fn trail(place: &Place<'_>, multi_region: bool, logging: bool) -> String {
     let name = trail_bucket(place).await;
-    let call = client(place).create_trail().name("main").s3_bucket_name(name).is_multi_region_trail(multi_region);
+    let call = client(place).create_trail().name(format!("main-{}", unique())).s3_bucket_name(name).is_multi_region_trail(multi_region);
     let arn = call.enable_log_file_validation(false).include_global_service_events(multi_region).send().await.unwrap().trail_arn.unwrap();
     if logging {
         client(place).start_logging().name(&arn).send().await.unwrap();

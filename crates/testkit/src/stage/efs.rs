@@ -20,7 +20,7 @@ fn client(place: &Place<'_>) -> aws_sdk_efs::Client {
 async fn unencrypted(place: &Place<'_>) -> Staged {
     let efs = client(place);
     let tag = Tag::builder().key("team").value("shop").build().unwrap();
-    let made = efs.create_file_system().creation_token("files").encrypted(false).tags(tag).send().await.unwrap();
+    let made = efs.create_file_system().creation_token(format!("files-{}", crate::events::unique())).encrypted(false).tags(tag).send().await.unwrap();
     let id = made.file_system_id().to_owned();
     let after = LifecyclePolicy::builder().transition_to_ia(TransitionToIaRules::After30Days).build();
     efs.put_lifecycle_configuration().file_system_id(&id).lifecycle_policies(after).send().await.unwrap();
@@ -33,12 +33,16 @@ async fn unencrypted(place: &Place<'_>) -> Staged {
     place.staged(place.arn("elasticfilesystem", &format!("file-system/{id}")), boxed!(systems, id))
 }
 
-/// Every file system of the account, with where it can be mounted.
-async fn systems(place: &Place<'_>, _arn: &str) -> Json {
+/// The file system and its twin, with where they can be mounted.
+async fn systems(place: &Place<'_>, arn: &str) -> Json {
+    let name = arn.rsplit('/').next().unwrap();
     let efs = client(place);
     let mut seen = Vec::new();
     for system in efs.describe_file_systems().send().await.unwrap().file_systems() {
         let id = system.file_system_id();
+        if id != name && system.creation_token() != format!("redress-twin-of-{name}") {
+            continue;
+        }
         let mounts = efs.describe_mount_targets().file_system_id(id).send().await.unwrap();
         let lifecycle = efs.describe_lifecycle_configuration().file_system_id(id).send().await.unwrap();
         seen.push(json!([id, system.encrypted, mounts.mount_targets().len(), lifecycle.lifecycle_policies().len()]));

@@ -4,6 +4,7 @@ use aws_sdk_iam::types::AttachedPolicy;
 use serde_json::{Value as Json, json};
 
 use super::{Case, Ending, Place, Staged, boxed};
+use crate::events::unique;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("IAM.15", "a weak policy with fields of its own", boxed!(weak_passwords)).touches(&["account_password_policy"]),
@@ -61,12 +62,12 @@ fn name_of(arn: &str) -> &str {
 }
 
 async fn user(place: &Place<'_>) -> Staged {
-    let iam = client(place);
-    iam.create_user().user_name("ann").path("/team/").send().await.unwrap();
+    let (iam, name) = (client(place), format!("ann-{}", unique()));
+    iam.create_user().user_name(&name).path("/team/").send().await.unwrap();
     for arn in [SHELL, OTHER] {
-        iam.attach_user_policy().user_name("ann").policy_arn(arn).send().await.unwrap();
+        iam.attach_user_policy().user_name(&name).policy_arn(arn).send().await.unwrap();
     }
-    let id = format!("arn:aws:iam::{}:user/team/ann", place.account);
+    let id = format!("arn:aws:iam::{}:user/team/{name}", place.account);
     place.staged(id, boxed!(of_user, id)).of_kind("AwsIamUser")
 }
 
@@ -75,13 +76,13 @@ async fn of_user(place: &Place<'_>, id: &str) -> Json {
 }
 
 async fn role(place: &Place<'_>) -> Staged {
-    let iam = client(place);
+    let (iam, name) = (client(place), format!("app-{}", unique()));
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
-    iam.create_role().role_name("app").assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    iam.create_role().role_name(&name).assume_role_policy_document(trust.to_string()).send().await.unwrap();
     for arn in [SHELL, OTHER] {
-        iam.attach_role_policy().role_name("app").policy_arn(arn).send().await.unwrap();
+        iam.attach_role_policy().role_name(&name).policy_arn(arn).send().await.unwrap();
     }
-    place.staged(format!("arn:aws:iam::{}:role/app", place.account), boxed!(of_role, id)).of_kind("AwsIamRole")
+    place.staged(format!("arn:aws:iam::{}:role/{name}", place.account), boxed!(of_role, id)).of_kind("AwsIamRole")
 }
 
 async fn of_role(place: &Place<'_>, id: &str) -> Json {
@@ -89,12 +90,12 @@ async fn of_role(place: &Place<'_>, id: &str) -> Json {
 }
 
 async fn group(place: &Place<'_>) -> Staged {
-    let iam = client(place);
-    iam.create_group().group_name("team").send().await.unwrap();
+    let (iam, name) = (client(place), format!("team-{}", unique()));
+    iam.create_group().group_name(&name).send().await.unwrap();
     for arn in [SHELL, OTHER] {
-        iam.attach_group_policy().group_name("team").policy_arn(arn).send().await.unwrap();
+        iam.attach_group_policy().group_name(&name).policy_arn(arn).send().await.unwrap();
     }
-    place.staged(format!("arn:aws:iam::{}:group/team", place.account), boxed!(of_group, id)).of_kind("AwsIamGroup")
+    place.staged(format!("arn:aws:iam::{}:group/{name}", place.account), boxed!(of_group, id)).of_kind("AwsIamGroup")
 }
 
 async fn of_group(place: &Place<'_>, id: &str) -> Json {

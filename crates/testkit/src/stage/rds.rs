@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Back, Case, Ending, Place, Staged, boxed};
+use crate::events::unique;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("RDS.13", "an instance", boxed!(instance)),
@@ -20,10 +21,11 @@ fn rds(place: &Place<'_>) -> aws_sdk_rds::Client {
 }
 
 async fn instance(place: &Place<'_>) -> Staged {
-    let call = rds(place).create_db_instance().db_instance_identifier("orders").engine("postgres").db_instance_class("db.t3.micro");
+    let name = format!("orders-{}", unique());
+    let call = rds(place).create_db_instance().db_instance_identifier(&name).engine("postgres").db_instance_class("db.t3.micro");
     let call = call.allocated_storage(20).master_username("root").master_user_password("not-a-secret").auto_minor_version_upgrade(false);
     call.send().await.unwrap();
-    place.staged(place.arn("rds", "db:orders"), boxed!(upgrades, id))
+    place.staged(place.arn("rds", &format!("db:{name}")), boxed!(upgrades, id))
 }
 
 async fn cluster(place: &Place<'_>) -> Staged {
@@ -49,18 +51,19 @@ async fn upgrades(place: &Place<'_>, arn: &str) -> Json {
 
 
 async fn create(place: &Place<'_>, groups: Vec<String>, public: bool) -> Staged {
-    let call = rds(place).create_db_instance().db_instance_identifier("orders").engine("postgres").db_instance_class("db.t3.micro");
+    let name = format!("orders-{}", unique());
+    let call = rds(place).create_db_instance().db_instance_identifier(&name).engine("postgres").db_instance_class("db.t3.micro");
     let call = call.allocated_storage(20).master_username("root").master_user_password("not-a-secret").publicly_accessible(public);
     let tag = aws_sdk_rds::types::Tag::builder().key("team").value("shop").build();
     let call = call.backup_retention_period(14).preferred_backup_window("02:00-02:30").copy_tags_to_snapshot(true).tags(tag);
     call.set_vpc_security_group_ids(Some(groups)).deletion_protection(true).send().await.unwrap();
-    place.staged(place.arn("rds", "db:orders"), boxed!(database, id))
+    place.staged(place.arn("rds", &format!("db:{name}")), boxed!(database, id))
 }
 
 async fn group(place: &Place<'_>, source: &str) -> String {
     let ec2 = aws_sdk_ec2::Client::new(&place.sdk);
     let vpcs = ec2.describe_vpcs().send().await.unwrap();
-    let call = ec2.create_security_group().group_name(format!("db-{}", crate::events::unique())).description("staged");
+    let call = ec2.create_security_group().group_name(format!("db-{}", unique())).description("staged");
     let id = call.vpc_id(vpcs.vpcs()[0].vpc_id().unwrap()).send().await.unwrap().group_id.unwrap();
     let range = aws_sdk_ec2::types::IpRange::builder().cidr_ip(source).build();
     let permission = aws_sdk_ec2::types::IpPermission::builder().ip_protocol("tcp").from_port(5432).to_port(5432).ip_ranges(range).build();
@@ -84,8 +87,9 @@ async fn unencrypted(place: &Place<'_>) -> Staged {
 }
 
 async fn replica(place: &Place<'_>) -> Staged {
-    create(place, vec![], false).await;
-    let call = rds(place).create_db_instance_read_replica().db_instance_identifier("orders-reader").source_db_instance_identifier("orders");
+    let source = create(place, vec![], false).await.resource;
+    let source = source.rsplit(':').next().unwrap();
+    let call = rds(place).create_db_instance_read_replica().db_instance_identifier("orders-reader").source_db_instance_identifier(source);
     call.db_instance_class("db.t3.micro").send().await.unwrap();
     place.staged(place.arn("rds", "db:orders-reader"), boxed!(database, id))
 }
@@ -94,17 +98,20 @@ async fn single_zone(place: &Place<'_>) -> Staged {
     create(place, vec![], false).await
 }
 
-/// The database behind the name, and every other one.
-async fn database(place: &Place<'_>, _arn: &str) -> Json {
+/// The database behind the name, and what a migration of it makes.
+async fn database(place: &Place<'_>, arn: &str) -> Json {
+    let name = arn.rsplit(':').next().unwrap();
     let answer = rds(place).describe_db_instances().send().await.unwrap();
     let show = |one: &aws_sdk_rds::types::DbInstance| {
         let groups: Vec<_> = one.vpc_security_groups().iter().map(|group| group.vpc_security_group_id().unwrap().to_owned()).collect();
         json!([one.db_instance_identifier(), one.storage_encrypted, one.publicly_accessible, one.multi_az, one.backup_retention_period, groups])
     };
-    let mut all: Vec<_> = answer.db_instances().iter().map(show).collect();
+    let is_its = |one: &&aws_sdk_rds::types::DbInstance| one.db_instance_identifier().unwrap().starts_with(name);
+    let mut all: Vec<_> = answer.db_instances().iter().filter(is_its).map(show).collect();
     all.sort_by_key(Json::to_string);
     let snapshots = rds(place).describe_db_snapshots().snapshot_type("manual").send().await.unwrap();
-    json!({"instances": all, "snapshots": snapshots.db_snapshots().iter().map(|one| one.db_snapshot_identifier().unwrap().to_owned()).collect::<Vec<_>>()})
+    let snapshots = snapshots.db_snapshots().iter().map(|one| one.db_snapshot_identifier().unwrap().to_owned());
+    json!({"instances": all, "snapshots": snapshots.filter(|one| one.contains(name)).collect::<Vec<_>>()})
 }
 
 async fn aurora(place: &Place<'_>) -> Staged {

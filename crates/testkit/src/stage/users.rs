@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Back, Case, Ending, Place, Staged, boxed};
+use crate::events::unique;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("IAM.22", "an unused key beside one in use", boxed!(unused_key)),
@@ -31,34 +32,35 @@ fn name_of(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap()
 }
 
-async fn user(place: &Place<'_>) -> aws_sdk_iam::Client {
-    let iam = client(place);
-    iam.create_user().user_name("ann").path("/team/").send().await.unwrap();
-    iam
+/// A new user, and its name.
+async fn user(place: &Place<'_>) -> (aws_sdk_iam::Client, String) {
+    let (iam, name) = (client(place), format!("ann-{}", unique()));
+    iam.create_user().user_name(&name).path("/team/").send().await.unwrap();
+    (iam, name)
 }
 
-fn staged(place: &Place<'_>) -> Staged {
-    place.staged(format!("arn:aws:iam::{}:user/team/ann", place.account), boxed!(credentials, id)).of_kind("AwsIamUser")
+fn staged(place: &Place<'_>, user: &str) -> Staged {
+    place.staged(format!("arn:aws:iam::{}:user/team/{user}", place.account), boxed!(credentials, id)).of_kind("AwsIamUser")
 }
 
-async fn key(iam: &aws_sdk_iam::Client) -> String {
-    iam.create_access_key().user_name("ann").send().await.unwrap().access_key.unwrap().access_key_id
+async fn key(iam: &aws_sdk_iam::Client, user: &str) -> String {
+    iam.create_access_key().user_name(user).send().await.unwrap().access_key.unwrap().access_key_id
 }
 
 async fn unused_key(place: &Place<'_>) -> Staged {
-    let iam = user(place).await;
-    let (unused, used) = (key(&iam).await, key(&iam).await);
+    let (iam, user) = user(place).await;
+    let (unused, used) = (key(&iam, &user).await, key(&iam, &user).await);
     let keys = json!({unused: {"created_days": 200, "last_used_days": 46}, used: {"created_days": 200, "last_used_days": 1}});
-    place.local.post("iam-age", &json!({"account": place.account.as_str(), "user": "ann", "created_days": 300, "keys": keys}));
-    staged(place)
+    place.local.post("iam-age", &json!({"account": place.account.as_str(), "user": user, "created_days": 300, "keys": keys}));
+    staged(place, &user)
 }
 
 async fn unused_password(place: &Place<'_>) -> Staged {
-    let iam = user(place).await;
-    iam.create_login_profile().user_name("ann").password("not-a-secret-1A!").send().await.unwrap();
-    let ages = json!({"account": place.account.as_str(), "user": "ann", "created_days": 300, "login_profile_created_days": 100, "password_last_used_days": 60});
+    let (iam, user) = user(place).await;
+    iam.create_login_profile().user_name(&user).password("not-a-secret-1A!").send().await.unwrap();
+    let ages = json!({"account": place.account.as_str(), "user": user, "created_days": 300, "login_profile_created_days": 100, "password_last_used_days": 60});
     place.local.post("iam-age", &ages);
-    staged(place)
+    staged(place, &user)
 }
 
 async fn old_key(place: &Place<'_>) -> Staged {
@@ -70,17 +72,17 @@ async fn old_key_in_use(place: &Place<'_>) -> Staged {
 }
 
 async fn old(place: &Place<'_>, ages: Json) -> Staged {
-    let iam = user(place).await;
-    let (old, young) = (key(&iam).await, key(&iam).await);
+    let (iam, user) = user(place).await;
+    let (old, young) = (key(&iam, &user).await, key(&iam, &user).await);
     let keys = json!({old: ages, young: {"created_days": 3, "last_used_days": 0}});
-    place.local.post("iam-age", &json!({"account": place.account.as_str(), "user": "ann", "created_days": 300, "keys": keys}));
-    staged(place)
+    place.local.post("iam-age", &json!({"account": place.account.as_str(), "user": user, "created_days": 300, "keys": keys}));
+    staged(place, &user)
 }
 
 async fn no_second_factor(place: &Place<'_>) -> Staged {
-    let iam = user(place).await;
-    iam.create_login_profile().user_name("ann").password("not-a-secret-1A!").send().await.unwrap();
-    staged(place)
+    let (iam, user) = user(place).await;
+    iam.create_login_profile().user_name(&user).password("not-a-secret-1A!").send().await.unwrap();
+    staged(place, &user)
 }
 
 /// Keys by their order and status, and whether there is a password.
@@ -95,13 +97,14 @@ async fn credentials(place: &Place<'_>, arn: &str) -> Json {
 }
 
 async fn own_policies(place: &Place<'_>) -> Staged {
-    let iam = user(place).await;
-    iam.attach_user_policy().user_name("ann").policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.unwrap();
+    let (iam, user) = user(place).await;
+    iam.attach_user_policy().user_name(&user).policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.unwrap();
     let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::reports/${aws:username}/*"}]});
-    iam.put_user_policy().user_name("ann").policy_name("reports").policy_document(policy.to_string()).send().await.unwrap();
-    iam.create_group().group_name("everybody").send().await.unwrap();
-    iam.add_user_to_group().group_name("everybody").user_name("ann").send().await.unwrap();
-    place.staged(format!("arn:aws:iam::{}:user/team/ann", place.account), boxed!(policies, id)).of_kind("AwsIamUser")
+    iam.put_user_policy().user_name(&user).policy_name("reports").policy_document(policy.to_string()).send().await.unwrap();
+    let group = format!("everybody-{}", unique());
+    iam.create_group().group_name(&group).send().await.unwrap();
+    iam.add_user_to_group().group_name(&group).user_name(&user).send().await.unwrap();
+    place.staged(format!("arn:aws:iam::{}:user/team/{user}", place.account), boxed!(policies, id)).of_kind("AwsIamUser")
 }
 
 async fn policies(place: &Place<'_>, arn: &str) -> Json {

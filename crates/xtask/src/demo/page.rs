@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value as Json;
 
-use super::{Evidence, Row};
+use super::{Evidence, Row, show::way};
 
 const STYLE: &str = "
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
@@ -28,9 +28,10 @@ pub(super) fn html(evidence: &Evidence) -> String {
             body {
                 h1 { "Redress: what was found, changed and verified" }
                 p.lead {
-                    "Member account " code { (evidence.account) } " in " (evidence.region) ", " (format!("{:.0}", evidence.started)) ". "
+                    "Member accounts " code { (evidence.accounts.join(", ")) } " in " (evidence.regions.join(" and ")) ", " (format!("{:.0}", evidence.started)) ". "
                     (good) " of " (evidence.rows.len()) " findings ended as promised. Each line was read again from the live resource by other code than "
-                    "the functions'. Times are from a finding's import to the answer on it, all findings at once, on a local AWS."
+                    "the functions'. Times are from a finding's import to the first answer on it, all findings at once, on a local AWS; questions were approved \
+                     by custom action."
                 }
                 (summary(evidence))
                 h2 { "Each finding" }
@@ -51,9 +52,9 @@ fn summary(evidence: &Evidence) -> Markup {
                 @for row in evidence.rows.iter().chain([&evidence.undone]) {
                     tr {
                         td.w { strong { (row.control) } br; (row.title) }
-                        td { code { (row.resource) } }
+                        td { code { (row.resource) } br; (row.account) " " (row.region) }
                         td { (row.changes) }
-                        td class={ "w " (mark(row)) } { (row.outcome) }
+                        td class={ "w " (mark(row)) } { (way(row)) }
                         td.w { (row.workflow) }
                         td.n { (row.milliseconds) }
                         td class={ "w " (mark(row)) } { (row.proof) }

@@ -50,11 +50,11 @@ pub(super) fn table(evidence: &Evidence) {
     table.set_header(header);
     let line = |row: &Row, verdict: Option<String>| {
         let color = if row.kept_promise { Color::Green } else { Color::Red };
-        let finding = format!("{} {}", row.control, short(&row.resource));
+        let finding = format!("{} {}\n{} {}", row.control, short(&row.resource), row.account, row.region);
         let mut cells = vec![
             Cell::new(finding),
             Cell::new(&row.changes),
-            Cell::new(&row.outcome).fg(color),
+            Cell::new(way(row)).fg(color),
             Cell::new(row.milliseconds),
             Cell::new(&row.proof).fg(color),
         ];
@@ -66,6 +66,19 @@ pub(super) fn table(evidence: &Evidence) {
     }
     table.add_row(line(&evidence.undone, verdicts.map(|_| String::new())));
     println!("{table}");
+}
+
+/// The outcomes of all runs; many of the same are counted.
+pub(super) fn way(row: &Row) -> String {
+    let mut words: Vec<(&str, usize)> = Vec::new();
+    for word in &row.way {
+        match words.last_mut() {
+            Some((last, times)) if last == word => *times += 1,
+            _ => words.push((word, 1)),
+        }
+    }
+    let words = words.iter().map(|(word, times)| if *times == 1 { (*word).to_owned() } else { format!("{word} x{times}") });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// The last part of an id.

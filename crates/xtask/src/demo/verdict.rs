@@ -3,13 +3,16 @@
 use std::{collections::BTreeMap, fs, io, path::Path, process::Command};
 
 use redress_e2e::World;
-use redress_model::Class;
-use redress_testkit::stage::Place;
+use redress_model::{AccountId, Region};
+use redress_testkit::stage::Ending;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{Violation, show};
 use crate::files::top;
+
+/// What Prowler says of every account, by account.
+pub(super) type Scans = BTreeMap<AccountId, Json>;
 
 /// Prowler's verdict on the staged resource of each control.
 #[derive(Debug, Serialize)]
@@ -19,15 +22,21 @@ pub(super) struct Verdicts(BTreeMap<&'static str, Verdict>);
 struct Verdict {
     before: String,
     after: String,
-    is_automatic: bool,
+    is_fixed: bool,
 }
 
+/// Controls that Prowler has no check for, or one that cannot see what was staged; the verdict is a dash.
+const NOT_JUDGED: &[&str] = &["Account.1", "CloudTrail.7", "Config.1"];
+
 impl Verdicts {
-    pub(super) fn of(before: &Json, after: &Json, violations: &[Violation]) -> Self {
-        let verdict = |violation: &Violation| {
+    pub(super) fn of(before: &Scans, after: &Scans, violations: &[Violation<'_>]) -> Self {
+        let verdict = |violation: &Violation<'_>| {
             let spec = violation.entry.spec;
-            let say = |scan: &Json| status(scan, spec.id, &violation.staged.resource);
-            (spec.id, Verdict { before: say(before), after: say(after), is_automatic: spec.class != Class::Tell })
+            let say = |scans: &Scans| {
+                let scan = scans.get(&violation.place.account).filter(|_| !NOT_JUDGED.contains(&spec.id));
+                scan.map_or_else(|| "-".to_owned(), |scan| status(scan, spec.id, &violation.staged.resource))
+            };
+            (spec.id, Verdict { before: say(before), after: say(after), is_fixed: violation.case.ending == Ending::Fixed })
         };
         Self(violations.iter().map(verdict).collect())
     }
@@ -40,28 +49,33 @@ impl Verdicts {
     /// The remediated controls whose verdict did not turn from FAIL to PASS.
     pub(super) fn unconvinced(&self) -> Vec<&'static str> {
         let turned = |verdict: &Verdict| verdict.before == "FAIL" && verdict.after == "PASS";
-        self.0.iter().filter(|(_, verdict)| verdict.is_automatic && !turned(verdict)).map(|(control, _)| *control).collect()
+        let is_judged = |control: &str| !NOT_JUDGED.contains(&control);
+        self.0.iter().filter(|(control, verdict)| verdict.is_fixed && is_judged(control) && !turned(verdict)).map(|(control, _)| *control).collect()
     }
 }
 
-/// Scans the account; the python of Prowler's environment is given.
-pub(super) fn scan(python: &Path, world: &World, place: &Place<'_>, when: &str) -> io::Result<Json> {
+/// Scans every account in these regions; the python of Prowler's environment is given.
+pub(super) fn scan(python: &Path, world: &World, accounts: &[AccountId], regions: &[Region], when: &str) -> io::Result<Scans> {
     show::step(&format!("asking Prowler, {when}"));
     let directory = top().join("target/demo");
     fs::create_dir_all(&directory)?;
-    let out = directory.join(format!("prowler-{when}.json"));
-    let done = Command::new(python)
-        .arg(top().join("tests/prowler/scan.py"))
-        .args(["--endpoint", &world.local().ready().endpoint, "--account", place.account.as_str(), "--region", place.region.as_str()])
-        .arg("--prowler")
-        .arg(python.with_file_name("prowler"))
-        .arg("--out")
-        .arg(&out)
-        .output()?;
-    if !out.exists() || done.status.code() == Some(1) {
-        return Err(io::Error::other(format!("Prowler gave no verdict: {}", String::from_utf8_lossy(&done.stderr))));
+    let mut scans = Scans::new();
+    for account in accounts {
+        let out = directory.join(format!("prowler-{when}-{account}.json"));
+        let _ = fs::remove_file(&out);
+        let mut command = Command::new(python);
+        command.arg(top().join("tests/prowler/scan.py"));
+        command.args(["--endpoint", &world.local().ready().endpoint, "--account", account.as_str()]);
+        for region in regions {
+            command.args(["--region", region.as_str()]);
+        }
+        let done = command.arg("--prowler").arg(python.with_file_name("prowler")).arg("--out").arg(&out).output()?;
+        if !out.exists() || done.status.code() == Some(1) {
+            return Err(io::Error::other(format!("Prowler gave no verdict: {}", String::from_utf8_lossy(&done.stderr))));
+        }
+        scans.insert(account.clone(), serde_json::from_str(&fs::read_to_string(out)?)?);
     }
-    Ok(serde_json::from_str(&fs::read_to_string(out)?)?)
+    Ok(scans)
 }
 
 /// The worst status of the staged resource; of all resources where Prowler names none alike (accounts, policies).

@@ -2,6 +2,7 @@
 
 - ListRegions and GetRegionOptStatus are not there. A region which the door `regions` closed is DISABLED, and
   one that an account must opt in to as well.
+- GetContactInformation is not there. An account has a primary contact from its start; here all tell the same.
 - A contact that is deleted twice is no error, and contacts of other accounts may be read by anybody; on AWS
   only the management account may (here the administrator as well), and nobody may give the own account's id.
 - Contacts are not checked.
@@ -32,6 +33,15 @@ _SHAPES = {
     "PhoneNumber": (25, re.compile(r"[\s0-9()+-]+")),
 }
 _STATES = frozenset({"DISABLED", "DISABLING", "ENABLED", "ENABLED_BY_DEFAULT", "ENABLING"})
+_CONTACT = {
+    "FullName": "Account holder",
+    "AddressLine1": "1 Main Street",
+    "City": "Seattle",
+    "StateOrRegion": "WA",
+    "PostalCode": "98101",
+    "CountryCode": "US",
+    "PhoneNumber": "+12065550100",
+}
 _KINDS = frozenset({"BILLING", "OPERATIONS", "SECURITY"})
 
 
@@ -70,6 +80,10 @@ def list_regions(self: AccountResponse) -> ActionResult:
 def get_region_opt_status(self: AccountResponse) -> ActionResult:
     name, states = self._get_param("RegionName"), _regions(self._get_account_id())
     return ActionResult({"RegionName": name, "RegionOptStatus": states[name]})
+
+
+def get_contact_information(_: AccountResponse) -> ActionResult:
+    return ActionResult({"ContactInformation": _CONTACT})
 
 
 def _wrong(asks: dict[str, Any], account: str) -> str | None:
@@ -127,5 +141,6 @@ def apply() -> None:
     _tell_missing_contacts()
     AccountResponse.list_regions = list_regions
     AccountResponse.get_region_opt_status = get_region_opt_status
-    for path in ("listRegions", "getRegionOptStatus"):
+    AccountResponse.get_contact_information = get_contact_information
+    for path in ("listRegions", "getRegionOptStatus", "getContactInformation"):
         urls.url_paths[f"{{0}}/{path}$"] = AccountResponse.dispatch

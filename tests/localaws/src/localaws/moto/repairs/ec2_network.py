@@ -163,7 +163,8 @@ def _default_groups() -> None:
     def create_security_group(self: Any, *values: Any, **named: Any) -> SecurityGroup:
         group = create(self, *values, **named)
         if group.is_default and not group.ingress_rules:
-            own = {"GroupId": group.id, "UserId": self.account_id}
+            # As moto writes a group that a rule names; else it does not know the rule that is to be revoked.
+            own = {"GroupId": group.id, "UserId": self.account_id, "OwnerId": self.account_id}
             rule = SecurityGroupRule(
                 self, "-1", group.id, None, None, None, source_group=own, is_egress=False
             )

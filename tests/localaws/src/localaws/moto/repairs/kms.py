@@ -4,6 +4,7 @@
 - The rotation period is not kept.
 - A key made without a usage, or without saying that it is for one region, has neither in its description.
 - Keys are enabled, disabled and scheduled for deletion by their ids only, and whatever state they are in.
+- The keys that AWS makes for its services (alias/aws/...) count as a customer's, and do not rotate.
 - A key policy is taken unread. Lists of keys and aliases are whole, whatever limit is asked for.
 """
 
@@ -13,7 +14,7 @@ import json
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
-from moto.kms.models import Key, KmsBackend
+from moto.kms.models import Alias, Key, KmsBackend
 from moto.kms.responses import KmsResponse
 
 from localaws.policy import as_list
@@ -114,6 +115,19 @@ def _read_policies() -> None:
     KmsBackend.put_key_policy = put_key_policy
 
 
+def _manage_keys_of_services() -> None:
+    create = KmsBackend.create_alias
+
+    def create_alias(self: KmsBackend, target_key_id: str, alias_name: str) -> Alias:
+        alias = create(self, target_key_id, alias_name)
+        if alias_name.startswith("alias/aws/"):
+            key = self.keys[self.get_key_id(target_key_id)]
+            key.key_manager, key.key_rotation_status = "AWS", True
+        return alias
+
+    KmsBackend.create_alias = create_alias
+
+
 def _page(operation: str, listed: str) -> None:
     whole = getattr(KmsResponse, operation)
 
@@ -136,6 +150,7 @@ def apply() -> None:
     ):
         _change_states(operation, state)
     _read_policies()
+    _manage_keys_of_services()
     _page("list_aliases", "Aliases")
     _page("list_keys", "Keys")
     _describe_defaults()

@@ -7,12 +7,14 @@
 - The tags of a deleted bucket stay, and the next one of its name has them.
 - ListBuckets stops at MaxBuckets without a token.
 - GetBucketVersioning's answer is called after the operation; AWS calls it VersioningConfiguration, and strict clients insist.
+- MFA delete is not kept. Here it is, whatever code of a device comes with it.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -194,10 +196,26 @@ def _name_versioning() -> None:
     def get_bucket_versioning(self: S3Response) -> Any:
         status = self.backend.get_bucket_versioning(self.bucket_name)
         inside = f"<Status>{escape(status)}</Status>" if status else ""
+        if needs_mfa := getattr(self.backend.get_bucket(self.bucket_name), "mfa_delete", None):
+            inside += f"<MfaDelete>{needs_mfa}</MfaDelete>"
         body = f'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{inside}</VersioningConfiguration>'
         return 200, {"Content-Type": "application/xml"}, body
 
     S3Response.get_bucket_versioning = get_bucket_versioning
+
+
+def _keep_mfa_delete() -> None:
+    put = S3Response._bucket_response_put
+
+    def put_bucket(self: S3Response, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
+        answer = put(self, request, bucket_name, querystring)
+        if "versioning" in querystring:
+            given = re.search(r"<MfaDelete>(Enabled|Disabled)</MfaDelete>", self.body.decode())
+            if given:
+                self.backend.get_bucket(bucket_name).mfa_delete = given.group(1)
+        return answer
+
+    S3Response._bucket_response_put = put_bucket
 
 
 def _lets_account(bucket: FakeBucket, account: str, action: str) -> bool:
@@ -243,3 +261,4 @@ def apply() -> None:
     _forget_tags()
     _page_buckets()
     _name_versioning()
+    _keep_mfa_delete()
