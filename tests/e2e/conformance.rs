@@ -105,11 +105,8 @@ impl Bad {
 
 /// A dry run changes nothing, and calls nothing that could.
 async fn plan(case: Case) {
-    let bad = if case.params.is_some() {
-        Bad::stage_in(&GUARDED, case, "mode: plan, ").await
-    } else {
-        Bad::stage_in(&SHIPPED, case, "").await
-    };
+    let bad =
+        if case.params.is_some() { Bad::stage_in(&GUARDED, case, "mode: plan, ").await } else { Bad::stage_in(&SHIPPED, case, "").await };
     bad.world.import(&bad.finding).await;
     let seen = bad.world.answer(&bad.finding, None).await;
     assert_eq!(bad.now().await, bad.before, "a plan changed the resource");
@@ -196,10 +193,13 @@ async fn undo(case: Case) {
             return assert_eq!(bad.now().await, bad.before);
         }
         match case.back {
+            // Of work in stages the later ones may come back.
+            Back::Refused(_) if bad.entry.staged && seen.outcome == "undone" => continue,
             Back::Refused(why) => {
                 assert_eq!(seen.workflow, "NOTIFIED");
                 assert!(["failed", "held"].contains(&seen.outcome.as_str()) && seen.note.contains(why), "{}", seen.note);
-                return assert_eq!(bad.now().await, after, "what cannot be undone was touched");
+                assert!(bad.entry.staged || bad.now().await == after, "what cannot be undone was touched");
+                return;
             }
             Back::Whole => {}
             Back::ByStages if bad.now().await == bad.before => {}

@@ -68,9 +68,15 @@ async fn nothing_denied() {
 
 /// Granted, and not to be seen in use here.
 const UNSEEN: &[(&str, &str)] = &[
+    ("ec2:CreateNetworkInterface", "EFS makes mount targets with it, in our name"),
     ("ec2:CreateTags", "checked by EC2 as part of AuthorizeSecurityGroupIngress with tags, which the local AWS takes as one action"),
+    ("ec2:DeleteNetworkInterface", "EFS deletes mount targets with it, in our name"),
+    ("ec2:DescribeNetworkInterfaceAttribute", "EFS reads the security groups of mount targets with it, in our name"),
+    ("ec2:DescribeSubnets", "EFS makes mount targets with it, in our name"),
     ("elasticfilesystem:TagResource", "checked by EFS as part of CreateFileSystem with tags"),
+    ("kms:CreateGrant", "RDS uses keys of one's own with it, in our name"),
     ("kms:TagResource", "checked by KMS as part of CreateKey with tags"),
+    ("logs:DescribeLogGroups", "for a log group that is there already"),
     ("logs:TagResource", "checked by CloudWatch Logs as part of CreateLogGroup with tags"),
     ("rds:AddRoleToDBInstance", "for databases that have roles of their own, which the local AWS does not know"),
 ];

@@ -6,8 +6,8 @@ use aws_config::BehaviorVersion;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use redress_aws::{
-    Bus, Caller, Channels, Clock, Deployment, DynamoLedger, EventBus, Hub, Ledger, NoBus, NoHub, NoPost, NoSwitch, NoTimer, Operator, OrgSettings,
-    Organizations, PolicyFile, Post, Queue, S3Vault, SecurityHub, SsmSwitch, Switch, SystemClock, Vault, caller, global_http,
+    Bus, Caller, Channels, Clock, Deployment, DynamoLedger, EventBus, Hub, Ledger, NoBus, NoHub, NoPost, NoSwitch, NoTimer, Operator,
+    OrgSettings, Organizations, PolicyFile, Post, Queue, S3Vault, SecurityHub, SsmSwitch, Switch, SystemClock, Vault, caller, global_http,
 };
 use redress_controls::check;
 use redress_model::{AccountId, Mode, Modes, Policy, policy::Place};

@@ -38,6 +38,14 @@ fn of_account<S>(resource: &redress_model::Resource, setting: S) -> Result<S, Er
     if resource.kind == "AwsAccount" { Ok(setting) } else { Err(not_a("an account", &resource.id)) }
 }
 
+/// A few of a list, and how many more: a note is short.
+fn some(items: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<_> = items.iter().take(SHOWN).map(String::as_str).collect();
+    let more = items.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
 /// A finding whose resource is not of the kind that its control is about.
 fn not_a(kind: &str, id: &str) -> Error {
     Error::new(Kind::Rejected, "locate", format!("`{id}` is not the id of {kind}"))

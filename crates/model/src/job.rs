@@ -42,7 +42,7 @@ pub struct Job {
     /// How often it had to wait, or went on from stage to stage: the pauses grow.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rounds: u32,
-    /// The run after which it comes again, if it does.
+    /// The run after which it goes on: it waits, or is work of several stages. What was put off begins anew, and has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RunId>,
 }

@@ -241,8 +241,7 @@ pub fn note(outcome: &Outcome, run: crate::RunId) -> String {
     };
     let room = NOTE_LIMIT.saturating_sub("Redress: ".len() + link.chars().count() + tail.len());
     let fits = sentence.chars().count() <= room;
-    let body: String =
-        if fits { sentence } else { sentence.chars().take(room.saturating_sub(3)).chain("...".chars()).collect() };
+    let body: String = if fits { sentence } else { sentence.chars().take(room.saturating_sub(3)).chain("...".chars()).collect() };
     format!("Redress: {body}{link}{tail}")
 }
 

@@ -5,7 +5,9 @@ mod report;
 mod work;
 
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Account, Accounts, Begun, Bus, Clock, Error, Hub, Kind, Ledger, Memory, Places, Post, Result, Switch, Timer, Vault, Visit};
+use redress_aws::{
+    Account, Accounts, Begun, Bus, Clock, Error, Hub, Kind, Ledger, Memory, Places, Post, Result, Switch, Timer, Vault, Visit,
+};
 use redress_model::{
     ControlId, ImageName, Intent, Job, Mode, Outcome, Record, Resource, RunId,
     job::FindingKey,
@@ -513,6 +515,8 @@ enum Wanted {
 /// What all controls of the work want together: each sees what the ones before it want.
 fn wanted(work: &Work, mut reading: Reading, now: Timestamp) -> Result<Wanted> {
     let mut asks = Vec::new();
+    let mut told = None;
+    let before = reading.value.clone();
     for View { entry, params, .. } in &work.views {
         match entry.want(&reading, params)? {
             Want::Keep => {}
@@ -525,12 +529,16 @@ fn wanted(work: &Work, mut reading: Reading, now: Timestamp) -> Result<Wanted> {
                 let next = now + pause(work);
                 return Ok(Wanted::Nothing(Outcome::InProgress { why, changes: Vec::new(), next }));
             }
+            // What others want of the same is done first.
             Want::Tell(steps) => {
-                return Ok(Wanted::Nothing(Outcome::NeedsPerson { steps, link: entry.spec.link(), changes: Vec::new() }));
+                told.get_or_insert(Outcome::NeedsPerson { steps, link: entry.spec.link(), changes: Vec::new() });
             }
         }
     }
-    Ok(Wanted::Value(reading.value, asks))
+    match told {
+        Some(told) if reading.value == before => Ok(Wanted::Nothing(told)),
+        _ => Ok(Wanted::Value(reading.value, asks)),
+    }
 }
 
 /// What a verified change amounts to: all of it, a stage of longer work, or what could be done before a person goes on.
@@ -552,7 +560,7 @@ fn as_far_as_it_went(work: &Work, left: &Reading, changes: Vec<String>, now: Tim
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The pause before the next round: twice as long each time, up to an hour.
-fn pause(work: &Work) -> SignedDuration {
+pub(super) fn pause(work: &Work) -> SignedDuration {
     let rounds = work.jobs.iter().map(|job| job.rounds).max().unwrap_or(0);
     SignedDuration::from_mins(1 << rounds.min(6)).min(SignedDuration::from_hours(1))
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use redress_aws::{Account, Clock, Error, Kind, Result, Switch, Vault};
 use redress_model::{ImageName, Outcome, Resource, RunId};
 use serde_json::Value as Json;
@@ -108,6 +109,9 @@ const PATIENCE: &[Duration] = &[
     Duration::from_secs(4),
     Duration::from_secs(8),
 ];
+
+/// So soon is looked again at a change that was accepted and does not show.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(1);
 
 impl Plan {
     /// The plan that leads from `before` to `after`.
@@ -217,12 +221,23 @@ impl Applied {
                 Ok(Some(reading)) if self.holds(at, &reading, proof)? => {
                     return Ok(Verified::Good { left: reading, changes: self.plan.changes });
                 }
-                Ok(Some(reading)) => Ok(reading.value),
+                Ok(Some(reading)) => Ok(reading),
                 Err(error) if error.is_retryable() => Err(error),
                 Err(error) => return Err(error),
             };
         }
-        if at.entry.same(&doubt?, &self.plan.before)? {
+        let last = doubt?;
+        if at.entry.same(&last.value, &self.plan.before)? {
+            // AWS took it, and is at it: databases take minutes.
+            let busy = at.views.iter().find_map(|View { entry, params, .. }| match entry.want(&last, params) {
+                Ok(Want::Wait(why)) => Some(why),
+                _ => None,
+            });
+            if let Some(why) = busy {
+                let next = at.clock.now() + FIRST_LOOK;
+                let why = format!("the change was accepted and does not show yet: {why}");
+                return Ok(Verified::Not { outcome: Outcome::InProgress { why, changes: Vec::new(), next }, left: Some(self.plan.after) });
+            }
             let why = format!("the change was accepted and does not show; it may still come; the image is of run {}", self.image.run);
             return Ok(Verified::Not { outcome: Outcome::Failed { why }, left: Some(self.plan.after) });
         }
@@ -232,7 +247,7 @@ impl Applied {
 
     fn holds(&self, at: &Applying<'_>, reading: &Reading, proof: Proof) -> Result<bool> {
         match proof {
-            Proof::AsPlanned => at.entry.same(&reading.value, &self.plan.after),
+            Proof::AsPlanned => at.entry.reached(&self.plan.before, &self.plan.after, &reading.value),
             Proof::ControlsKeep => {
                 let is_as_planned = at.entry.reached(&self.plan.before, &self.plan.after, &reading.value)?;
                 for View { entry, params, .. } in at.views {

@@ -34,8 +34,10 @@ pub struct Analyzer {
 /// Which others there are.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AnalyzerFacts {
-    /// Names of external access analyzers that work.
+    /// Names of the account's external access analyzers that work.
     pub others: Vec<String>,
+    /// Names of those that watch the whole organization from here.
+    pub of_organization: Vec<String>,
     /// Why ours does not work, if it does not.
     pub broken: Option<String>,
 }
@@ -58,14 +60,17 @@ impl Setting for ExternalAccessAnalyzer {
         let mut pages = client.list_analyzers().into_paginator().send();
         while let Some(page) = pages.next().await {
             // Analyzers of unused and of internal access answer other questions.
-            for analyzer in page.called(LIST)?.analyzers().iter().filter(|analyzer| matches!(analyzer.r#type(), Type::Account | Type::Organization)) {
+            for analyzer in
+                page.called(LIST)?.analyzers().iter().filter(|analyzer| matches!(analyzer.r#type(), Type::Account | Type::Organization))
+            {
                 let works = matches!(analyzer.status(), AnalyzerStatus::Active | AnalyzerStatus::Creating);
                 if analyzer.name() == NAME {
                     ours = Some(Analyzer { zone_of_trust: analyzer.r#type().as_str().to_owned() });
                     let why = analyzer.status_reason().map_or("", |reason| reason.code().as_str());
                     facts.broken = (!works).then(|| format!("{} {why}", analyzer.status().as_str()));
                 } else if works {
-                    facts.others.push(analyzer.name().to_owned());
+                    let list = if *analyzer.r#type() == Type::Account { &mut facts.others } else { &mut facts.of_organization };
+                    list.push(analyzer.name().to_owned());
                 }
             }
         }

@@ -67,7 +67,9 @@ impl Setting for SecurityContact {
     }
 
     fn changes(from: &Self::Value, to: &Self::Value) -> Vec<String> {
-        let show = |contact: &Self::Value| contact.as_ref().map_or("none".to_owned(), |contact| format!("{} <{}>", contact.name, contact.email));
+        // Who it is stays out of notes and logs.
+        let domain = |contact: &Contact| contact.email.rsplit_once('@').map_or_else(String::new, |(_, domain)| format!(" at {domain}"));
+        let show = |contact: &Self::Value| contact.as_ref().map_or("none".to_owned(), |contact| format!("one{}", domain(contact)));
         vec![format!("security contact: {} -> {}", show(from), show(to))]
     }
 }

@@ -7,7 +7,7 @@ mod validation;
 
 pub use encryption::{EncryptionFacts, EncryptionKey, TrailEncryption};
 pub use selectors::{Field, Selector, Selectors, read_selectors, write_selectors};
-pub use trails::{AccountTrails, Trail, TrailsFacts, Trails};
+pub use trails::{AccountTrails, Trail, Trails, TrailsFacts};
 pub use validation::{LogFileValidation, TrailFacts, Validation};
 
 const GET_TRAIL: &str = "cloudtrail:GetTrail";

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_config::types::{
-    ConfigurationRecorder, DeliveryChannel, ExclusionByResourceTypes, RecordingGroup, RecordingStrategy, RecordingStrategyType, ResourceType,
+    ConfigurationRecorder, DeliveryChannel, ExclusionByResourceTypes, RecordingGroup, RecordingStrategy, RecordingStrategyType,
+    ResourceType,
 };
 use redress_aws::Called;
 use redress_remediation::{Account, Action, Result, Setting, Undo};
@@ -75,6 +76,8 @@ pub struct RecorderFacts {
     pub region: String,
     /// Whether this is the partition's global region, where IAM is recorded.
     pub is_global_region: bool,
+    /// The delivery channel, which may be there without a recorder.
+    pub orphan_channel: Option<String>,
 }
 
 fn group(recorder: &ConfigurationRecorder) -> Group {
@@ -153,13 +156,16 @@ impl Setting for Recorder {
             account: id.to_string(),
             region: account.region().to_string(),
             is_global_region: *account.region() == partition.global_region(),
+            orphan_channel: None,
         };
+        let channels = client.describe_delivery_channels().send().await.called(CHANNELS)?;
+        let bucket = channels.delivery_channels().first().and_then(|channel| channel.s3_bucket_name()).map(str::to_owned);
+        let facts =
+            RecorderFacts { orphan_channel: channels.delivery_channels().first().and_then(|channel| channel.name.clone()), ..facts };
         let Some(recorder) = Self::live(&client).await? else { return Ok(Some((None, facts))) };
         let name = recorder.name().ok_or_else(|| incomplete(RECORDERS, "name"))?.to_owned();
         let status = client.describe_configuration_recorder_status().configuration_recorder_names(&name).send().await.called(STATUS)?;
         let recording = status.configuration_recorders_status().first().is_some_and(|status| status.recording());
-        let channels = client.describe_delivery_channels().send().await.called(CHANNELS)?;
-        let bucket = channels.delivery_channels().first().and_then(|channel| channel.s3_bucket_name()).map(str::to_owned);
         let role = recorder.role_arn().unwrap_or_default().to_owned();
         Ok(Some((Some(Recording { name, recording, role, group: group(&recorder), bucket }), facts)))
     }
@@ -198,7 +204,9 @@ impl Setting for Recorder {
             (false, true) => {
                 client.start_configuration_recorder().configuration_recorder_name(&to.name).send().await.called(START).map(|_| ())
             }
-            (true, false) => client.stop_configuration_recorder().configuration_recorder_name(&to.name).send().await.called(STOP).map(|_| ()),
+            (true, false) => {
+                client.stop_configuration_recorder().configuration_recorder_name(&to.name).send().await.called(STOP).map(|_| ())
+            }
             (true, true) | (false, false) => Ok(()),
         }
     }

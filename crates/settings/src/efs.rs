@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt};
 
 use aws_sdk_efs::types::{BackupPolicy, FileSystemDescription, LifeCycleState, LifecyclePolicy, MountTargetDescription, Status, Tag};
 use redress_aws::Called;
-use redress_remediation::{Account, Action, Error, Kind, Result, Setting};
+use redress_remediation::{Account, Action, Error, Kind, Result, Setting, Undo};
 use serde::{Deserialize, Serialize};
 
 use crate::{found, gated, incomplete};
@@ -20,7 +20,6 @@ const LIFECYCLE: &str = "elasticfilesystem:DescribeLifecycleConfiguration";
 const POLICY: &str = "elasticfilesystem:DescribeFileSystemPolicy";
 const BACKUP: &str = "elasticfilesystem:DescribeBackupPolicy";
 const CREATE: &str = "elasticfilesystem:CreateFileSystem";
-const DELETE: &str = "elasticfilesystem:DeleteFileSystem";
 const PUT_LIFECYCLE: &str = "elasticfilesystem:PutLifecycleConfiguration";
 const PUT_POLICY: &str = "elasticfilesystem:PutFileSystemPolicy";
 const PUT_BACKUP: &str = "elasticfilesystem:PutBackupPolicy";
@@ -90,9 +89,6 @@ pub struct TwinFacts {
     pub twin_bytes: i64,
 }
 
-/// An empty file system is metered with a few KiB.
-const EMPTY: i64 = 64 * 1024;
-
 type Client = aws_sdk_efs::Client;
 
 /// What makes one file system behave like another, beside its data.
@@ -115,7 +111,8 @@ impl EncryptedTwin {
 
     async fn twin(&self, client: &Client) -> Result<Option<FileSystemDescription>> {
         let answer = client.describe_file_systems().creation_token(self.token()).send().await.called(DESCRIBE)?;
-        let alive = |system: &FileSystemDescription| !matches!(system.life_cycle_state(), LifeCycleState::Deleting | LifeCycleState::Deleted);
+        let alive =
+            |system: &FileSystemDescription| !matches!(system.life_cycle_state(), LifeCycleState::Deleting | LifeCycleState::Deleted);
         Ok(answer.file_systems.unwrap_or_default().into_iter().find(alive))
     }
 
@@ -136,7 +133,10 @@ impl EncryptedTwin {
         let mut marker = None;
         loop {
             let answer = client.describe_mount_targets().file_system_id(id).set_marker(marker).send().await.called(MOUNTS)?;
-            all.extend(answer.mount_targets.unwrap_or_default());
+            // What is on its way out is gone.
+            let alive =
+                |target: &MountTargetDescription| !matches!(target.life_cycle_state(), LifeCycleState::Deleting | LifeCycleState::Deleted);
+            all.extend(answer.mount_targets.unwrap_or_default().into_iter().filter(alive));
             marker = answer.next_marker;
             if marker.is_none() {
                 return Ok(all);
@@ -154,7 +154,8 @@ impl EncryptedTwin {
             .set_throughput_mode(original.throughput_mode.clone())
             .set_provisioned_throughput_in_mibps(original.provisioned_throughput_in_mibps)
             .set_availability_zone_name(original.availability_zone_name.clone())
-            .set_tags(Some(original.tags().iter().cloned().chain([ours]).collect()));
+            // AWS writes tags of its own, and refuses them from anybody else.
+            .set_tags(Some(original.tags().iter().filter(|tag| !tag.key().starts_with("aws:")).cloned().chain([ours]).collect()));
         match call.send().await.called(CREATE) {
             // The token was used: the twin of an earlier try is there.
             Err(error) if error.code == "FileSystemAlreadyExists" => Ok(()),
@@ -215,6 +216,8 @@ impl Setting for EncryptedTwin {
         Action::anywhere(DESCRIBE),
         Action::on(MOUNTS, SYSTEMS),
         Action::on(MOUNT_GROUPS, SYSTEMS),
+        // EFS looks at the network interfaces in our name.
+        Action::anywhere("ec2:DescribeNetworkInterfaceAttribute"),
         Action::on(LIFECYCLE, SYSTEMS),
         Action::on(POLICY, SYSTEMS),
         Action::on(BACKUP, SYSTEMS),
@@ -226,21 +229,21 @@ impl Setting for EncryptedTwin {
         Action::on(PUT_POLICY, SYSTEMS),
         Action::on(PUT_BACKUP, SYSTEMS),
         Action::on(CREATE_MOUNT, SYSTEMS),
-        // Only what we made ourselves is ever deleted.
+        // Only of what we made ourselves.
         Action::on(DELETE_MOUNT, SYSTEMS).when("StringLike", "aws:ResourceTag/redress:twin-of", "fs-*"),
-        Action::on(DELETE, SYSTEMS).when("StringLike", "aws:ResourceTag/redress:twin-of", "fs-*"),
+        // EFS makes and deletes the network interfaces of mount targets in our name.
+        Action::anywhere("ec2:DescribeSubnets"),
+        Action::anywhere("ec2:DescribeNetworkInterfaces"),
+        Action::anywhere("ec2:CreateNetworkInterface"),
+        Action::anywhere("ec2:DeleteNetworkInterface").when("StringEquals", "aws:CalledViaFirst", "elasticfilesystem.amazonaws.com"),
     ];
 
     async fn get(&self, account: &Account) -> Result<Option<(TwinOf, TwinFacts)>> {
         let client = account.client(gated!(aws_sdk_efs));
         let Some(system) = Self::describe(&client, &self.system).await? else { return Ok(None) };
         let size = |system: &FileSystemDescription| system.size_in_bytes().map_or(0, |size| size.value());
-        let mut facts = TwinFacts {
-            system: self.system.clone(),
-            region: account.region().to_string(),
-            bytes: size(&system),
-            ..TwinFacts::default()
-        };
+        let mut facts =
+            TwinFacts { system: self.system.clone(), region: account.region().to_string(), bytes: size(&system), ..TwinFacts::default() };
         if system.encrypted.unwrap_or(false) {
             return Ok(Some((TwinOf { stage: TwinStage::Encrypted }, facts)));
         }
@@ -255,16 +258,20 @@ impl Setting for EncryptedTwin {
             facts.busy = Some(format!("the twin {id} is {}", twin.life_cycle_state().as_str()));
             return Ok(Some((TwinOf { stage: TwinStage::Made }, facts)));
         }
-        let (here, there) = futures::try_join!(Self::behaviour(&client, &self.system), Self::behaviour(&client, id))?;
-        if !alike(&here, &self.system, &there, id) {
-            return Ok(Some((TwinOf { stage: TwinStage::Made }, facts)));
-        }
-        let subnets = |targets: &[MountTargetDescription]| targets.iter().map(|target| target.subnet_id().to_owned()).collect::<BTreeSet<_>>();
+        let subnets =
+            |targets: &[MountTargetDescription]| targets.iter().map(|target| target.subnet_id().to_owned()).collect::<BTreeSet<_>>();
         let (here, there) = futures::try_join!(Self::mounts(&client, &self.system), Self::mounts(&client, id))?;
         if let Some(target) = there.iter().find(|target| *target.life_cycle_state() != LifeCycleState::Available) {
             facts.busy = Some(format!("mount target {} is {}", target.mount_target_id(), target.life_cycle_state().as_str()));
         }
-        let stage = if subnets(&here).is_subset(&subnets(&there)) { TwinStage::Mounted } else { TwinStage::Made };
+        // A twin that can be mounted is in people's hands, who may give it another policy.
+        let is_mounted = if here.is_empty() {
+            let (behaves, should) = futures::try_join!(Self::behaviour(&client, id), Self::behaviour(&client, &self.system))?;
+            alike(&should, &self.system, &behaves, id)
+        } else {
+            subnets(&here).is_subset(&subnets(&there))
+        };
+        let stage = if is_mounted { TwinStage::Mounted } else { TwinStage::Made };
         Ok(Some((TwinOf { stage }, facts)))
     }
 
@@ -277,7 +284,9 @@ impl Setting for EncryptedTwin {
         let id = || twin.as_ref().map(|twin| twin.file_system_id().to_owned()).ok_or_else(|| incomplete(DESCRIBE, "twin"));
         if to.stage > from.stage {
             return match to.stage {
-                TwinStage::Alone | TwinStage::Encrypted => Err(Error::new(Kind::Rejected, Self::NAME, "a file system cannot be encrypted in place")),
+                TwinStage::Alone | TwinStage::Encrypted => {
+                    Err(Error::new(Kind::Rejected, Self::NAME, "a file system cannot be encrypted in place"))
+                }
                 TwinStage::Made => {
                     let original = Self::describe(&client, &self.system).await?.ok_or_else(|| incomplete(DESCRIBE, "file system"))?;
                     self.create(&client, &original).await
@@ -289,17 +298,24 @@ impl Setting for EncryptedTwin {
             };
         }
         let Some(twin) = &twin else { return Ok(()) };
-        // Somebody may have begun to move the data.
-        if twin.size_in_bytes().map_or(0, |size| size.value()) > EMPTY {
-            return Err(Error::new(Kind::Rejected, DELETE, format!("there is data in the twin {}", twin.file_system_id())));
-        }
-        if from.stage >= TwinStage::Mounted {
-            Self::unmount(&client, twin.file_system_id()).await?;
-        }
         if to.stage == TwinStage::Alone {
-            client.delete_file_system().file_system_id(twin.file_system_id()).send().await.called(DELETE)?;
+            // How much is in a file system is metered hours later: whether the twin is empty only people can tell.
+            let id = twin.file_system_id();
+            let why = format!(
+                "there may be data in the twin; look, and then: aws efs delete-file-system --file-system-id {id} --region {}",
+                account.region()
+            );
+            return Err(Error::new(Kind::Rejected, Self::NAME, why));
         }
-        Ok(())
+        Self::unmount(&client, twin.file_system_id()).await
+    }
+
+    fn undo(from: &TwinOf, to: &TwinOf) -> Undo {
+        if from.stage == TwinStage::Alone && to.stage > from.stage {
+            Undo::Partly("the twin can no longer be mounted, and stays until a person has looked whether there is data in it")
+        } else {
+            Undo::Exact
+        }
     }
 
     fn reached(from: &TwinOf, to: &TwinOf, live: &TwinOf) -> bool {

@@ -242,7 +242,15 @@ async fn row(world: &World, violation: &Violation<'_>) -> io::Result<Row> {
     Ok(filled(world, violation, seen, violation.first.unwrap_or_default(), after, proof, kept_promise).await)
 }
 
-async fn filled(world: &World, violation: &Violation<'_>, seen: &Seen, took: Duration, after: Json, proof: String, kept_promise: bool) -> Row {
+async fn filled(
+    world: &World,
+    violation: &Violation<'_>,
+    seen: &Seen,
+    took: Duration,
+    after: Json,
+    proof: String,
+    kept_promise: bool,
+) -> Row {
     let record = world.record(&seen.run).await;
     let spec = violation.entry.spec;
     let mut changes: Vec<String> = Vec::new();

@@ -35,7 +35,9 @@ impl NewControl {
         fs::write(&file, TEMPLATE.replace("{id}", id).replace("{Type}", &type_name))?;
         fs::write(&event, text)?;
         println!("wrote {} and {}", file.display(), event.display());
-        println!("next: fill in both and a row of crates/model/clauses.csv, stage its bad example in crates/testkit/src/stage, then `make generate` and `make test`");
+        println!(
+            "next: fill in both and a row of crates/model/clauses.csv, stage its bad example in crates/testkit/src/stage, then `make generate` and `make test`"
+        );
         Ok(())
     }
 }

@@ -13,8 +13,8 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use lanes::{Lane, Piece, Received, Rules};
 use redress_aws::{
-    Answer, Channels, Clock, DynamoLedger, EventBus, OneShots, Org, OrgSettings, Organizations, PolicyFile, S3Vault, SecurityHub, SsmSwitch, Switch,
-    SystemClock, WakeTarget,
+    Answer, Channels, Clock, DynamoLedger, EventBus, OneShots, Org, OrgSettings, Organizations, PolicyFile, S3Vault, SecurityHub,
+    SsmSwitch, Switch, SystemClock, WakeTarget,
 };
 use redress_controls::check;
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};

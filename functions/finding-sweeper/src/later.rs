@@ -16,7 +16,9 @@ impl FindingSweeper {
         let due = self.ledger.due(List::Later, now).await?;
         for item in due.iter().take(AT_ONCE) {
             match serde_json::from_str::<Job>(&item.body) {
-                Ok(job) if self.is_open(job.finding.as_ref(), open_for(job.intent)).await? => self.send(item, &job).await?,
+                // What a person began is not left half done, whatever has become of its finding meanwhile.
+                Ok(job) if job.after.is_some() && job.intent != Intent::Automatic => self.send(item, &job).await?,
+                Ok(job) if self.is_open(job.finding.as_ref(), open_for(&job)).await? => self.send(item, &job).await?,
                 Ok(job) => info!(resource = job.resource.id, "its finding wants nothing any more"),
                 Err(error) => error!(%error, "on the list of what was put off is something that is no job"),
             }
@@ -26,12 +28,8 @@ impl FindingSweeper {
     }
 }
 
-/// The states of a finding in which a job goes on: what nobody asked for only while nobody took the finding over.
-fn open_for(intent: Intent) -> &'static [Workflow] {
-    match intent {
-        Intent::Automatic => &[Workflow::New],
-        Intent::Shown | Intent::Requested | Intent::Approved | Intent::Exempted | Intent::Undo | Intent::Passed => {
-            &[Workflow::New, Workflow::Notified]
-        }
-    }
+/// The states of a finding in which a job goes on: what was only put off while nobody took the finding over, what is under way also when we
+/// said so on it.
+fn open_for(job: &Job) -> &'static [Workflow] {
+    if job.after.is_some() { &[Workflow::New, Workflow::Notified] } else { &[Workflow::New] }
 }

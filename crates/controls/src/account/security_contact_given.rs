@@ -45,7 +45,8 @@ impl TryFrom<Contact> for RealContact {
         let Some(domain) = domain.filter(|domain| domain.contains('.')) else { return Err(format!("`{email}` is not an address of mail")) };
         // https://www.rfc-editor.org/rfc/rfc2606
         let reserved = ["example.com", "example.org", "example.net", "domain.com", "company.com"];
-        let is_reserved = reserved.contains(&domain.as_str()) || [".example", ".invalid", ".test", ".localhost"].iter().any(|end| domain.ends_with(end));
+        let is_reserved =
+            reserved.contains(&domain.as_str()) || [".example", ".invalid", ".test", ".localhost"].iter().any(|end| domain.ends_with(end));
         if is_reserved {
             return Err(format!("`{email}` is a placeholder: nobody reads it"));
         }

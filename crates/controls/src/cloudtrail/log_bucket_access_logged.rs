@@ -16,7 +16,6 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{BucketLogging, Logging, LoggingFacts};
 
-
 /// CloudTrail.7
 pub struct LogBucketAccessLogged;
 
@@ -46,7 +45,10 @@ impl Control for LogBucketAccessLogged {
         if value.is_some() {
             Want::Keep
         } else if facts.bucket == facts.log_bucket {
-            Want::Tell(format!("{} takes the access logs of others, and a bucket must not log to itself: name another bucket for its own.", facts.bucket))
+            Want::Tell(format!(
+                "{} takes the access logs of others, and a bucket must not log to itself: name another bucket for its own.",
+                facts.bucket
+            ))
         } else {
             Want::Set(Some(Logging { target: facts.log_bucket.clone(), prefix: format!("access/{}/", facts.bucket) }))
         }

@@ -18,7 +18,6 @@ use redress_settings::cloudtrail::{EncryptionFacts, EncryptionKey, TrailEncrypti
 
 use crate::not_a;
 
-
 /// CloudTrail.2
 pub struct LogFilesEncrypted;
 
@@ -50,7 +49,9 @@ impl Control for LogFilesEncrypted {
             return Want::Keep;
         }
         if facts.is_organization_trail {
-            return Want::Tell("it is the organization's trail: encrypt it in the account that owns it, aws cloudtrail update-trail --kms-key-id.".into());
+            return Want::Tell(
+                "it is the organization's trail: encrypt it in the account that owns it, aws cloudtrail update-trail --kms-key-id.".into(),
+            );
         }
         let cost = if facts.key_exists { "" } else { "; the key costs about a dollar a month" };
         let why = format!("whoever reads the log files in the bucket {} needs kms:Decrypt on the key from now on{cost}", facts.bucket);
@@ -74,7 +75,9 @@ mod tests {
 
     #[test]
     fn readers_are_asked_about_first() {
-        assert!(matches!(want(None, false), Want::Ask { to: Some(EncryptionKey::Ours), why } if why.contains("kms:Decrypt") && why.contains("logs")));
+        assert!(
+            matches!(want(None, false), Want::Ask { to: Some(EncryptionKey::Ours), why } if why.contains("kms:Decrypt") && why.contains("logs"))
+        );
     }
 
     #[test]

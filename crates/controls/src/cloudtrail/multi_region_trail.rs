@@ -18,7 +18,6 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::cloudtrail::{AccountTrails, Field, Selector, Selectors, Trail, Trails, TrailsFacts};
 
-
 /// CloudTrail.1
 pub struct MultiRegionTrail;
 
@@ -134,7 +133,9 @@ mod tests {
         quiet.selectors.selectors[0].fields.insert(Field::new("eventSource", "not-equals", "kms.amazonaws.com"));
         assert!(matches!(want(&[(MAIN, quiet)], &[]), Want::Ask { why, .. } if why.contains("left out on purpose")));
         let second = "arn:aws:cloudtrail:us-east-1:111122223333:trail/second";
-        assert!(matches!(want(&[(MAIN, trail(false, true)), (second, trail(true, false))], &[]), Want::Ask { why, .. } if why.contains("second copy")));
+        assert!(
+            matches!(want(&[(MAIN, trail(false, true)), (second, trail(true, false))], &[]), Want::Ask { why, .. } if why.contains("second copy"))
+        );
     }
 
     #[test]

@@ -47,7 +47,10 @@ impl Control for ResourcesRecorded {
         resources: &["AwsAccount"],
         prowler: &["config_recorder_all_regions_enabled"],
         config_rules: &[],
-        in_code: InCode { cloudformation: "an AWS::Config::ConfigurationRecorder with an AWS::Config::DeliveryChannel", terraform: "aws_config_configuration_recorder_status { is_enabled = true }" },
+        in_code: InCode {
+            cloudformation: "an AWS::Config::ConfigurationRecorder with an AWS::Config::DeliveryChannel",
+            terraform: "aws_config_configuration_recorder_status { is_enabled = true }",
+        },
     };
     type Setting = Recorder;
     type Params = RecorderParams;
@@ -57,14 +60,27 @@ impl Control for ResourcesRecorded {
     }
 
     fn want(value: &Option<Recording>, facts: &RecorderFacts, params: &RecorderParams) -> Want<Option<Recording>> {
-        let RecorderFacts { linked_role, account, region, is_global_region } = facts;
+        let RecorderFacts { linked_role, account, region, is_global_region, orphan_channel } = facts;
         let Some(was) = value else {
+            if let Some(channel) = orphan_channel {
+                return Want::Tell(format!(
+                    "account {account} has the delivery channel {channel} in {region} and no recorder: make one for it, or delete it."
+                ));
+            }
             return match (&params.bucket, params.record) {
                 (Some(bucket), true) => {
                     let group = Group::All { global: *is_global_region };
-                    Want::Set(Some(Recording { name: "default".into(), recording: true, role: linked_role.clone(), group, bucket: Some(bucket.clone()) }))
+                    Want::Set(Some(Recording {
+                        name: "default".into(),
+                        recording: true,
+                        role: linked_role.clone(),
+                        group,
+                        bucket: Some(bucket.clone()),
+                    }))
                 }
-                (None, true) => Want::Tell(format!("account {account} has no recorder in {region}: name a bucket for it in the policy (Config.1: {{bucket: ...}}).")),
+                (None, true) => Want::Tell(format!(
+                    "account {account} has no recorder in {region}: name a bucket for it in the policy (Config.1: {{bucket: ...}})."
+                )),
                 (_, false) => Want::Tell(format!(
                     "account {account} has no recorder in {region}: aws configservice put-configuration-recorder --region {region} \
                      --configuration-recorder name=default,roleARN={linked_role} --recording-group allSupported=true, then put-delivery-channel \
@@ -79,7 +95,8 @@ impl Control for ResourcesRecorded {
                 was.name, was.role
             ));
         }
-        let is_narrow = !matches!(was.group, Group::All { .. });
+        // IAM's users, groups, roles and policies are recorded in one region.
+        let is_narrow = !matches!(was.group, Group::All { .. }) || (*is_global_region && was.group == Group::All { global: false });
         if is_narrow && !params.widen {
             // Security Hub asks for the types that its controls need; which those are is not for us to guess.
             let how = "widen what it records, or set the parameter widen of Config.1 in the policy";
@@ -100,7 +117,10 @@ impl Control for ResourcesRecorded {
                 was.name
             ))
         } else if to.bucket.is_none() {
-            Want::Tell(format!("the recorder {} has no delivery channel: name a bucket in the policy (Config.1: {{bucket: ...}}).", was.name))
+            Want::Tell(format!(
+                "the recorder {} has no delivery channel: name a bucket in the policy (Config.1: {{bucket: ...}}).",
+                was.name
+            ))
         } else {
             Want::Set(Some(to))
         }
@@ -118,7 +138,13 @@ mod tests {
     }
 
     fn want(value: &Option<Recording>, params: &RecorderParams) -> Want<Option<Recording>> {
-        let facts = RecorderFacts { linked_role: ROLE.into(), account: "111122223333".into(), region: "eu-west-1".into(), is_global_region: false };
+        let facts = RecorderFacts {
+            linked_role: ROLE.into(),
+            account: "111122223333".into(),
+            region: "eu-west-1".into(),
+            is_global_region: false,
+            orphan_channel: None,
+        };
         ResourcesRecorded::want(value, &facts, params)
     }
 

@@ -29,7 +29,9 @@ fn covers(entry: &AclEntry, protocol: &str, port: i32) -> bool {
 /// Whether an earlier entry denies this port to the whole world of this family.
 fn is_denied_before(entries: &BTreeMap<i32, AclEntry>, number: i32, family: &IpNet, protocol: &str, port: i32) -> bool {
     let same_family = |net: &IpNet| matches!((net, family), (IpNet::V4(_), IpNet::V4(_)) | (IpNet::V6(_), IpNet::V6(_)));
-    entries.range(..number).any(|(_, entry)| !entry.allows && is_world(&entry.source) && same_family(&entry.source) && covers(entry, protocol, port))
+    entries
+        .range(..number)
+        .any(|(_, entry)| !entry.allows && is_world(&entry.source) && same_family(&entry.source) && covers(entry, protocol, port))
 }
 
 /// The protocols and ports that an entry opens to the world.
@@ -38,7 +40,8 @@ fn open(entries: &BTreeMap<i32, AclEntry>, number: i32, entry: &AclEntry) -> Vec
         return Vec::new();
     }
     let all = PORTS.into_iter().flat_map(|port| [("6", port), ("17", port)]);
-    all.filter(|(protocol, port)| covers(entry, protocol, *port) && !is_denied_before(entries, number, &entry.source, protocol, *port)).collect()
+    all.filter(|(protocol, port)| covers(entry, protocol, *port) && !is_denied_before(entries, number, &entry.source, protocol, *port))
+        .collect()
 }
 
 /// Whether the ports are open to the world.
@@ -133,8 +136,10 @@ pub(super) fn want(value: &Entries, facts: &AclFacts) -> Want<Entries> {
     if entries.len() > QUOTA && entries.len() > value.entries.len() {
         return no_room();
     }
-    if facts.is_default && !facts.subnets.is_empty() {
-        asks.push(format!("it is the VPC's default ACL, and stands before {} subnets", facts.subnets.len()));
+    if !facts.subnets.is_empty() {
+        let default = if facts.is_default { "it is the VPC's default ACL, and " } else { "" };
+        let subnets = facts.subnets.len();
+        asks.push(format!("{default}{subnets} subnets lie behind it: who comes to the two ports from other networks, by VPN or peering, is cut off at once"));
     }
     let to = Entries { entries };
     if asks.is_empty() { Want::Set(to) } else { Want::Ask { to, why: asks.join("; ") } }
@@ -224,10 +229,12 @@ mod tests {
     fn some_entry() -> impl Strategy<Value = (i32, AclEntry)> {
         let source = prop_oneof![Just("0.0.0.0/0"), Just("10.0.0.0/16"), Just("203.0.113.0/24")];
         let ports = prop_oneof![Just((22, 22)), Just((0, 65535)), Just((20, 25)), Just((3000, 4000)), Just((443, 443)), Just((3389, 3389))];
-        (1i32..60, prop_oneof![Just("6"), Just("17"), Just("-1")], source, ports, any::<bool>()).prop_map(|(number, protocol, source, ports, allows)| {
-            let ports = (protocol != "-1").then_some(ports);
-            (number * 500, AclEntry { allows, ..entry(protocol, source, ports) })
-        })
+        (1i32..60, prop_oneof![Just("6"), Just("17"), Just("-1")], source, ports, any::<bool>()).prop_map(
+            |(number, protocol, source, ports, allows)| {
+                let ports = (protocol != "-1").then_some(ports);
+                (number * 500, AclEntry { allows, ..entry(protocol, source, ports) })
+            },
+        )
     }
 
     proptest! {

@@ -21,7 +21,6 @@ use redress_settings::ec2::{AclFacts, Entries, NetworkAclEntries};
 
 use crate::not_a;
 
-
 /// EC2.21
 pub struct AdminPortsClosedByAcl;
 
@@ -38,7 +37,10 @@ impl Control for AdminPortsClosedByAcl {
         resources: &["AwsEc2NetworkAcl"],
         prowler: &["ec2_networkacl_allow_ingress_tcp_port_22", "ec2_networkacl_allow_ingress_tcp_port_3389"],
         config_rules: &["nacl-no-unrestricted-ssh-rdp"],
-        in_code: InCode { cloudformation: "narrower PortRange on the AWS::EC2::NetworkAclEntry", terraform: "narrower from_port and to_port on the aws_network_acl_rule" },
+        in_code: InCode {
+            cloudformation: "narrower PortRange on the AWS::EC2::NetworkAclEntry",
+            terraform: "narrower from_port and to_port on the aws_network_acl_rule",
+        },
     };
     type Setting = NetworkAclEntries;
     type Params = ();

@@ -17,15 +17,11 @@ use redress_settings::ec2::{DefaultGroupFacts, DefaultGroupRules, GroupRules};
 
 use crate::not_a;
 
-
 /// EC2.2
 pub struct DefaultGroupClosed;
 
 /// The entry of the catalog.
 pub static ENTRY: Entry = Entry::of::<DefaultGroupClosed>();
-
-/// So many dependents are listed: a note is short.
-const SHOWN: usize = 5;
 
 impl Control for DefaultGroupClosed {
     const SPEC: Spec = Spec {
@@ -53,19 +49,17 @@ impl Control for DefaultGroupClosed {
             return Want::Keep;
         }
         if facts.name != "default" {
-            return Want::Tell(format!("the group is called {} and is no VPC's default group: nothing is to be done by this control.", facts.name));
+            return Want::Tell(format!(
+                "the group is called {} and is no VPC's default group: nothing is to be done by this control.",
+                facts.name
+            ));
         }
-        let list = |items: &[String]| {
-            let shown: Vec<_> = items.iter().take(SHOWN).map(String::as_str).collect();
-            let more = items.len().saturating_sub(SHOWN);
-            if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
-        };
         let mut used = Vec::new();
         if !facts.interfaces.is_empty() {
-            used.push(format!("network interfaces have it ({})", list(&facts.interfaces)));
+            used.push(format!("network interfaces have it ({})", crate::some(&facts.interfaces)));
         }
         if !facts.named_by.is_empty() {
-            used.push(format!("rules of other groups name it ({})", list(&facts.named_by)));
+            used.push(format!("rules of other groups name it ({})", crate::some(&facts.named_by)));
         }
         if used.is_empty() {
             return Want::Set(closed);
@@ -85,7 +79,15 @@ mod tests {
     use redress_settings::ec2::{Rule, Source};
 
     fn open() -> GroupRules {
-        let rule = |source| Rule { id: Some("sgr-1".into()), protocol: "-1".into(), from_port: -1, to_port: -1, source, description: None, tags: [].into() };
+        let rule = |source| Rule {
+            id: Some("sgr-1".into()),
+            protocol: "-1".into(),
+            from_port: -1,
+            to_port: -1,
+            source,
+            description: None,
+            tags: [].into(),
+        };
         let own = Source::Group { id: "sg-1".into(), owner: None };
         GroupRules { ingress: vec![rule(own)], egress: vec![rule(Source::V4("0.0.0.0/0".parse().unwrap()))] }
     }
@@ -104,7 +106,9 @@ mod tests {
     #[test]
     fn nothing_is_stripped_from_what_runs() {
         for facts in [facts(&["eni-1"], &[]), facts(&[], &["sg-2"])] {
-            assert!(matches!(DefaultGroupClosed::want(&open(), &facts, &()), Want::Tell(steps) if steps.contains("eni-1") || steps.contains("sg-2")));
+            assert!(
+                matches!(DefaultGroupClosed::want(&open(), &facts, &()), Want::Tell(steps) if steps.contains("eni-1") || steps.contains("sg-2"))
+            );
         }
     }
 

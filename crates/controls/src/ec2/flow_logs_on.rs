@@ -11,7 +11,7 @@
 //! `traffic`). No traffic is touched.
 //!
 //! # Undo
-//! In part: the flow log is deleted. The log group with its records and the role stay.
+//! In part: the flow log is deleted. The log group stays, with its records.
 
 use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
@@ -58,8 +58,7 @@ impl TryFrom<i32> for Days {
 
     // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
     fn try_from(days: i32) -> Result<Self, String> {
-        const KNOWN: [i32; 22] =
-            [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+        const KNOWN: [i32; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
         if KNOWN.contains(&days) { Ok(Self(days)) } else { Err(format!("{days} is not a retention of CloudWatch Logs: one of {KNOWN:?}")) }
     }
 }
@@ -96,7 +95,9 @@ impl Control for FlowLogsOn {
             return Want::Keep;
         }
         if let Some(why) = &facts.broken {
-            return Want::Tell(format!("the flow log of the VPC is not delivered: {why}. Look at the log group /redress/vpc-flow-logs and the role vpc-flow-logs."));
+            return Want::Tell(format!(
+                "the flow log of the VPC is not delivered: {why}. Look at the log group /redress/vpc-flow-logs and the role redress-vpc-flow-logs."
+            ));
         }
         if value.as_ref().is_some_and(|log| counts(&log.traffic)) {
             return Want::Keep;

@@ -15,7 +15,6 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::efs::{FileSystem, FileSystemEncryption, FileSystemFacts};
 
-
 /// EFS.8
 pub struct Encrypted;
 
@@ -32,7 +31,10 @@ impl Control for Encrypted {
         resources: &["AwsEfsFileSystem", "Other"],
         prowler: &[],
         config_rules: &["efs-filesystem-ct-encrypted"],
-        in_code: InCode { cloudformation: "Encrypted: true (this replaces the file system)", terraform: "encrypted = true (this replaces the file system)" },
+        in_code: InCode {
+            cloudformation: "Encrypted: true (this replaces the file system)",
+            terraform: "encrypted = true (this replaces the file system)",
+        },
     };
     type Setting = FileSystem;
     type Params = ();

@@ -11,12 +11,12 @@
 //! The original is not touched. The twin costs what is stored in it.
 //!
 //! # Undo
-//! Stage by stage: mount targets and twin are deleted, unless there is data in it.
+//! In part: the mount targets are deleted again. The twin stays until a person has looked whether there is data in it: how much is in a file
+//! system is metered hours later.
 
 use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::efs::{EncryptedTwin, TwinFacts, TwinOf, TwinStage};
-
 
 /// EFS.1
 pub struct EncryptedWithKms;
@@ -34,7 +34,10 @@ impl Control for EncryptedWithKms {
         resources: &["AwsEfsFileSystem", "Other"],
         prowler: &["efs_encryption_at_rest_enabled"],
         config_rules: &["efs-encrypted-check"],
-        in_code: InCode { cloudformation: "Encrypted: true (this replaces the file system)", terraform: "encrypted = true (this replaces the file system)" },
+        in_code: InCode {
+            cloudformation: "Encrypted: true (this replaces the file system)",
+            terraform: "encrypted = true (this replaces the file system)",
+        },
     };
     type Setting = EncryptedTwin;
     type Params = ();
@@ -58,7 +61,10 @@ impl Control for EncryptedWithKms {
         match value.stage {
             TwinStage::Alone => Want::Ask {
                 to: stage(TwinStage::Made),
-                why: format!("an encrypted twin of {system} is made and paid for ({} GiB once the data is in it); its data is moved by people", bytes >> 30),
+                why: format!(
+                    "an encrypted twin of {system} is made and paid for ({} GiB once the data is in it); its data is moved by people",
+                    bytes >> 30
+                ),
             },
             TwinStage::Made => Want::Set(stage(TwinStage::Mounted)),
             TwinStage::Mounted | TwinStage::Encrypted => Want::Tell(super::twin::steps(system, region, twin.as_deref().unwrap_or("?"))),
@@ -71,7 +77,13 @@ mod tests {
     use super::*;
 
     fn want(stage: TwinStage, busy: Option<&str>) -> Want<TwinOf> {
-        let facts = TwinFacts { system: "fs-1".into(), region: "eu-west-1".into(), twin: Some("fs-2".into()), busy: busy.map(str::to_owned), ..TwinFacts::default() };
+        let facts = TwinFacts {
+            system: "fs-1".into(),
+            region: "eu-west-1".into(),
+            twin: Some("fs-2".into()),
+            busy: busy.map(str::to_owned),
+            ..TwinFacts::default()
+        };
         EncryptedWithKms::want(&TwinOf { stage }, &facts, &())
     }
 

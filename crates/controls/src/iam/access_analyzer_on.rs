@@ -13,9 +13,9 @@
 //! # Undo
 //! Exact: the analyzer is deleted. Its service-linked role stays.
 
+use redress_model::AccountId;
 use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
-use redress_model::AccountId;
 use redress_settings::access_analyzer::{Analyzer, AnalyzerFacts, ExternalAccessAnalyzer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,10 @@ impl Control for AccessAnalyzerOn {
         resources: &["AwsAccount"],
         prowler: &["accessanalyzer_enabled"],
         config_rules: &["iam-external-access-analyzer-enabled"],
-        in_code: InCode { cloudformation: "an AWS::AccessAnalyzer::Analyzer with Type: ACCOUNT", terraform: "aws_accessanalyzer_analyzer { type = \"ACCOUNT\" }" },
+        in_code: InCode {
+            cloudformation: "an AWS::AccessAnalyzer::Analyzer with Type: ACCOUNT",
+            terraform: "aws_accessanalyzer_analyzer { type = \"ACCOUNT\" }",
+        },
     };
     type Setting = ExternalAccessAnalyzer;
     type Params = AnalyzerParams;
@@ -59,15 +62,20 @@ impl Control for AccessAnalyzerOn {
             return Want::Keep;
         }
         if let Some(why) = &facts.broken {
-            return Want::Tell(format!("the analyzer ExternalAccessAnalyzer does not work ({why}): look at its status in the console of IAM."));
+            return Want::Tell(format!(
+                "the analyzer ExternalAccessAnalyzer does not work ({why}): look at its status in the console of IAM."
+            ));
+        }
+        let does_not_count = "which Security Hub does not count: suppress the finding, or disable IAM.28";
+        if let (None, Some(name)) = (value, facts.of_organization.first()) {
+            return Want::Tell(format!("the analyzer {name} watches the whole organization from this account, {does_not_count} here."));
         }
         match (value, &params.organization_analyzer) {
             (Some(_), _) => Want::Keep,
             (None, None) => Want::Set(Some(Analyzer { zone_of_trust: "ACCOUNT".into() })),
-            (None, Some(owner)) => Want::Tell(format!(
-                "the organization's analyzer in account {owner} watches this account, which Security Hub does not count: suppress the finding, or \
-                 disable IAM.28 for members."
-            )),
+            (None, Some(owner)) => {
+                Want::Tell(format!("the organization's analyzer in account {owner} watches this account, {does_not_count} for members."))
+            }
         }
     }
 }
@@ -78,7 +86,7 @@ mod tests {
 
     fn want(value: Option<&str>, others: &[&str], organization: Option<&str>) -> Want<Option<Analyzer>> {
         let value = value.map(|zone| Analyzer { zone_of_trust: zone.into() });
-        let facts = AnalyzerFacts { others: others.iter().map(|name| (*name).to_owned()).collect(), broken: None };
+        let facts = AnalyzerFacts { others: others.iter().map(|name| (*name).to_owned()).collect(), ..AnalyzerFacts::default() };
         let organization_analyzer = organization.map(|id| AccountId::try_from(id).unwrap());
         AccessAnalyzerOn::want(&value, &facts, &AnalyzerParams { organization_analyzer })
     }
@@ -88,6 +96,12 @@ mod tests {
         assert_eq!(want(None, &["of-the-team"], None), Want::Keep);
         assert_eq!(want(Some("ACCOUNT"), &[], None), Want::Keep);
         assert!(matches!(want(None, &[], None), Want::Set(Some(to)) if to.zone_of_trust == "ACCOUNT"));
+    }
+
+    #[test]
+    fn an_analyzer_of_the_organization_is_told_because_it_does_not_count() {
+        let facts = AnalyzerFacts { of_organization: vec!["org".into()], ..AnalyzerFacts::default() };
+        assert!(matches!(AccessAnalyzerOn::want(&None, &facts, &AnalyzerParams::default()), Want::Tell(steps) if steps.contains("org")));
     }
 
     #[test]

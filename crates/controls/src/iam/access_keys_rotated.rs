@@ -119,7 +119,9 @@ mod tests {
     #[test]
     fn an_old_key_in_use_is_asked_about_and_its_use_is_named() {
         let asked = want(&credentials(&[("old", true)], false), &facts(&[("old", 400, 2)], None));
-        assert!(matches!(asked, Want::Ask { why, .. } if why.contains("old was used for s3 2 days ago") && why.contains("--user-name ann")));
+        assert!(
+            matches!(asked, Want::Ask { why, .. } if why.contains("old was used for s3 2 days ago") && why.contains("--user-name ann"))
+        );
     }
 
     #[test]

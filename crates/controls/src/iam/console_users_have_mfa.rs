@@ -14,7 +14,6 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{FactorFacts, Factors, SecondFactor};
 
-
 /// IAM.5
 pub struct ConsoleUsersHaveMfa;
 

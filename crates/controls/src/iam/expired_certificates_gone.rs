@@ -18,7 +18,6 @@ use redress_settings::iam::{Certificate, CertificateFacts, ServerCertificate};
 
 use crate::not_a;
 
-
 /// IAM.26
 pub struct ExpiredCertificatesGone;
 
@@ -35,7 +34,10 @@ impl Control for ExpiredCertificatesGone {
         resources: &["AwsIamServerCertificate", "Other"],
         prowler: &["iam_no_expired_server_certificates_stored"],
         config_rules: &[],
-        in_code: InCode { cloudformation: "take the AWS::IAM::ServerCertificate out", terraform: "take the aws_iam_server_certificate out" },
+        in_code: InCode {
+            cloudformation: "take the AWS::IAM::ServerCertificate out",
+            terraform: "take the aws_iam_server_certificate out",
+        },
     };
     type Setting = ServerCertificate;
     type Params = ();
@@ -54,7 +56,7 @@ impl Control for ExpiredCertificatesGone {
             (Some(_), Some(days)) => Want::Tell(format!(
                 "it expired {days} days ago and is in use by {}: give them a certificate of AWS Certificate Manager, then aws iam \
                  delete-server-certificate --server-certificate-name {}.",
-                facts.used_by.join(", "),
+                crate::some(&facts.used_by),
                 facts.name
             )),
         }

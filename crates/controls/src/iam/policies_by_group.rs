@@ -16,7 +16,6 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{GrantFacts, Grants, GroupGrants, UserGrants};
 
-
 /// IAM.2
 pub struct PoliciesByGroup;
 
@@ -37,7 +36,10 @@ impl Control for PoliciesByGroup {
         resources: &["AwsIamUser"],
         prowler: &["iam_policy_attached_only_to_group_or_roles"],
         config_rules: &[],
-        in_code: InCode { cloudformation: "Groups in place of Policies and ManagedPolicyArns on the AWS::IAM::User", terraform: "aws_iam_group_policy_attachment in place of aws_iam_user_policy_attachment" },
+        in_code: InCode {
+            cloudformation: "Groups in place of Policies and ManagedPolicyArns on the AWS::IAM::User",
+            terraform: "aws_iam_group_policy_attachment in place of aws_iam_user_policy_attachment",
+        },
     };
     type Setting = UserGrants;
     type Params = ();

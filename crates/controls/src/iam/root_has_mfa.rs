@@ -15,7 +15,6 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::iam::{RootMfa, RootSecondFactor};
 
-
 /// IAM.9
 pub struct RootHasMfa;
 

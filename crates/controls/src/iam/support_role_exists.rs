@@ -37,7 +37,11 @@ impl TryFrom<String> for Trusted {
         let arn = redress_model::Arn::parse(&text).map_err(|_| format!("`{text}` is not an ARN"))?;
         let is_principal = arn.service == "iam" && (arn.resource == "root" || arn.named("role").is_some() || arn.named("user").is_some());
         let is_somebody = redress_model::AccountId::try_from(arn.account).is_ok() && !text.contains(['*', '?']);
-        if is_principal && is_somebody { Ok(Self(text)) } else { Err(format!("`{text}` is not the ARN of one role, user or account's root")) }
+        if is_principal && is_somebody {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{text}` is not the ARN of one role, user or account's root"))
+        }
     }
 }
 
@@ -57,7 +61,10 @@ impl Control for SupportRoleExists {
         resources: &["AwsAccount"],
         prowler: &["iam_support_role_created"],
         config_rules: &["iam-policy-in-use"],
-        in_code: InCode { cloudformation: "an AWS::IAM::Role with AWSSupportAccess among its ManagedPolicyArns", terraform: "aws_iam_role_policy_attachment of AWSSupportAccess" },
+        in_code: InCode {
+            cloudformation: "an AWS::IAM::Role with AWSSupportAccess among its ManagedPolicyArns",
+            terraform: "aws_iam_role_policy_attachment of AWSSupportAccess",
+        },
     };
     type Setting = SupportRoles;
     type Params = SupportParams;

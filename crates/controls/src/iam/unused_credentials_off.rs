@@ -52,7 +52,10 @@ impl Control for UnusedCredentialsOff {
         resources: &["AwsIamUser"],
         prowler: &["iam_user_accesskey_unused", "iam_user_console_access_unused"],
         config_rules: &[],
-        in_code: InCode { cloudformation: "Status: Inactive on the AWS::IAM::AccessKey", terraform: "status = \"Inactive\" on the aws_iam_access_key" },
+        in_code: InCode {
+            cloudformation: "Status: Inactive on the AWS::IAM::AccessKey",
+            terraform: "status = \"Inactive\" on the aws_iam_access_key",
+        },
     };
     type Setting = UserCredentials;
     type Params = UnusedParams;
@@ -71,7 +74,10 @@ impl Control for UnusedCredentialsOff {
         match stale {
             Some(days) if params.remove_console => {
                 to.console = false;
-                Want::Ask { to, why: format!("the console password of {} was not used for {days} days, and cannot be brought back", facts.user) }
+                Want::Ask {
+                    to,
+                    why: format!("the console password of {} was not used for {days} days, and cannot be brought back", facts.user),
+                }
             }
             // First what can be done; the password is told when the keys are off.
             _ if to != *value => Want::Set(to),

@@ -16,7 +16,6 @@ use redress_settings::rds::{ClusterAvailability, MultiAz, MultiAzFacts};
 
 use crate::not_a;
 
-
 /// RDS.15
 pub struct ClustersMultiAz;
 
@@ -48,7 +47,9 @@ impl Control for ClustersMultiAz {
             return Want::Keep;
         }
         let MultiAzFacts { name, region, engine, class } = facts;
-        Want::Tell(format!("the database cluster {name} ({engine}, {class}) stands in one zone: aws rds create-db-instance --db-cluster-identifier {name} --db-instance-identifier {name}-reader --engine {engine} --db-instance-class {class} --availability-zone ANOTHER_ZONE --region {region}. The reader costs as much as the writer."))
+        Want::Tell(format!(
+            "the database cluster {name} ({engine}, {class}) stands in one zone: aws rds create-db-instance --db-cluster-identifier {name} --db-instance-identifier {name}-reader --engine {engine} --db-instance-class {class} --availability-zone ANOTHER_ZONE --region {region}. The reader costs as much as the writer."
+        ))
     }
 }
 
@@ -58,9 +59,12 @@ mod tests {
 
     #[test]
     fn tells_the_command_and_what_it_costs() {
-        let facts = MultiAzFacts { name: "orders".into(), region: "eu-west-1".into(), engine: "postgres".into(), class: "db.r6g.large".into() };
+        let facts =
+            MultiAzFacts { name: "orders".into(), region: "eu-west-1".into(), engine: "postgres".into(), class: "db.r6g.large".into() };
         let told = ClustersMultiAz::want(&MultiAz { multi_az: false }, &facts, &());
-        assert!(matches!(told, Want::Tell(steps) if steps.contains("identifier orders") && steps.contains("--region eu-west-1") && steps.contains("cost")));
+        assert!(
+            matches!(told, Want::Tell(steps) if steps.contains("identifier orders") && steps.contains("--region eu-west-1") && steps.contains("cost"))
+        );
         assert_eq!(ClustersMultiAz::want(&MultiAz { multi_az: true }, &facts, &()), Want::Keep);
     }
 }

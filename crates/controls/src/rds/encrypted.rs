@@ -57,7 +57,10 @@ impl Control for Encrypted {
         resources: &["AwsRdsDbInstance"],
         prowler: &["rds_instance_storage_encrypted"],
         config_rules: &[],
-        in_code: InCode { cloudformation: "StorageEncrypted: true (this replaces the database)", terraform: "storage_encrypted = true (this replaces the database)" },
+        in_code: InCode {
+            cloudformation: "StorageEncrypted: true (this replaces the database)",
+            terraform: "storage_encrypted = true (this replaces the database)",
+        },
     };
     type Setting = EncryptedInstance;
     type Params = EncryptionParams;
@@ -74,7 +77,8 @@ impl Control for Encrypted {
         if value.stage == Stage::Encrypted {
             return Want::Keep;
         }
-        if let Some(obstacle) = obstacle {
+        // Once the original has given up its name there is only one way.
+        if let Some(obstacle) = obstacle.as_ref().filter(|_| value.stage < Stage::Parted) {
             return Want::Tell(format!(
                 "{obstacle}. By hand: aws rds create-db-snapshot, copy-db-snapshot --kms-key-id {}, restore-db-instance-from-db-snapshot --region {region}, \
                  then exchange the names of {instance} and the new one.",
@@ -82,8 +86,7 @@ impl Control for Encrypted {
             ));
         }
         if let Some(busy) = busy {
-            // What is good already does not become worse by something that is still to come.
-            return if value.stage == Stage::Exchanged { Want::Keep } else { Want::Wait(busy.clone()) };
+            return Want::Wait(busy.clone());
         }
         match value.stage {
             Stage::Unencrypted => Want::Ask {
@@ -97,9 +100,9 @@ impl Control for Encrypted {
             Stage::Copy => Want::Set(stage(Stage::Restored)),
             Stage::Restored => Want::Set(stage(Stage::Completed)),
             Stage::Completed if !differs.is_empty() => Want::Tell(format!(
-                "the encrypted instance {instance}-redress-new differs from the original ({}): make it alike with aws rds modify-db-instance --region {region}, \
-                 and ask for the remediation again.",
-                differs.join("; ")
+                "make {instance}-redress-new like the original with aws rds modify-db-instance --region {region}, and ask for the remediation again; \
+                 they differ in {}.",
+                crate::some(differs)
             )),
             Stage::Completed => Want::Ask {
                 to: stage(Stage::Parted),

@@ -16,7 +16,6 @@ use redress_settings::rds::{InstanceAvailability, MultiAz, MultiAzFacts};
 
 use crate::not_a;
 
-
 /// RDS.5
 pub struct InstancesMultiAz;
 
@@ -48,7 +47,9 @@ impl Control for InstancesMultiAz {
             return Want::Keep;
         }
         let MultiAzFacts { name, region, engine, class } = facts;
-        Want::Tell(format!("the database instance {name} ({engine}, {class}) stands in one zone: aws rds modify-db-instance --db-instance-identifier {name} --multi-az --region {region} (in its maintenance window; --apply-immediately for now). It has no outage, answers slower while the standby is filled, and costs about twice as much from then on."))
+        Want::Tell(format!(
+            "the database instance {name} ({engine}, {class}) stands in one zone: aws rds modify-db-instance --db-instance-identifier {name} --multi-az --region {region} (in its maintenance window; --apply-immediately for now). It has no outage, answers slower while the standby is filled, and costs about twice as much from then on."
+        ))
     }
 }
 
@@ -58,9 +59,12 @@ mod tests {
 
     #[test]
     fn tells_the_command_and_what_it_costs() {
-        let facts = MultiAzFacts { name: "orders".into(), region: "eu-west-1".into(), engine: "postgres".into(), class: "db.r6g.large".into() };
+        let facts =
+            MultiAzFacts { name: "orders".into(), region: "eu-west-1".into(), engine: "postgres".into(), class: "db.r6g.large".into() };
         let told = InstancesMultiAz::want(&MultiAz { multi_az: false }, &facts, &());
-        assert!(matches!(told, Want::Tell(steps) if steps.contains("identifier orders") && steps.contains("--region eu-west-1") && steps.contains("cost")));
+        assert!(
+            matches!(told, Want::Tell(steps) if steps.contains("identifier orders") && steps.contains("--region eu-west-1") && steps.contains("cost"))
+        );
         assert_eq!(InstancesMultiAz::want(&MultiAz { multi_az: true }, &facts, &()), Want::Keep);
     }
 }

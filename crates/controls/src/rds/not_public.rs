@@ -17,7 +17,6 @@ use redress_settings::rds::{PublicDatabase, PublicDatabaseFacts, Reachability};
 
 use crate::not_a;
 
-
 /// RDS.2
 pub struct NotPublic;
 
@@ -55,7 +54,8 @@ impl Control for NotPublic {
         if facts.admits.is_empty() {
             return Want::Set(to);
         }
-        let why = format!("clients that come from outside the VPC lose it, and its security groups let some in ({})", facts.admits.join(", "));
+        let why =
+            format!("clients that come from outside the VPC lose it, and its security groups let some in ({})", crate::some(&facts.admits));
         Want::Ask { to, why }
     }
 }

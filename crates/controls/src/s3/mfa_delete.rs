@@ -15,7 +15,6 @@ use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
 use redress_settings::s3::{MfaDelete, MfaDeleteFacts, MfaDeletion};
 
-
 /// S3.20
 pub struct MfaDeleteOn;
 
@@ -63,7 +62,9 @@ mod tests {
     fn tells_root_the_command_for_this_bucket() {
         let facts = MfaDeleteFacts { bucket: "vault".into(), account: "111122223333".into(), partition: "aws-cn".into(), versioned: false };
         let told = MfaDeleteOn::want(&MfaDeletion { mfa_delete: false }, &facts, &());
-        assert!(matches!(told, Want::Tell(steps) if steps.contains("--bucket vault") && steps.contains("arn:aws-cn:iam::111122223333:mfa/")));
+        assert!(
+            matches!(told, Want::Tell(steps) if steps.contains("--bucket vault") && steps.contains("arn:aws-cn:iam::111122223333:mfa/"))
+        );
         assert_eq!(MfaDeleteOn::want(&MfaDeletion { mfa_delete: true }, &facts, &()), Want::Keep);
     }
 }

@@ -39,7 +39,9 @@ pub(super) fn want(value: &Trails, facts: &TrailsFacts, params: &ObjectEventsPar
     let Some((arn, was)) = own.max_by_key(|(_, trail)| has_ours(trail)) else {
         return Want::Tell("no multi-region trail of this account records: that is CloudTrail.1; an organization's trail gets its data events in the account that owns it.".into());
     };
-    let bucket = facts.buckets.get(arn).filter(|_| !params.include_log_bucket);
+    // A trail that is yet to be made has the bucket that is made with it.
+    let made = Some(&facts.log_bucket).filter(|_| *arn == facts.ours);
+    let bucket = facts.buckets.get(arn).or(made).filter(|_| !params.include_log_bucket);
     let left_out = bucket.map(|bucket| format!("arn:{}:s3:::{bucket}/", facts.partition));
     let mut trail = was.clone();
     let others = has_ours(was) && was.selectors.objects(!reads);

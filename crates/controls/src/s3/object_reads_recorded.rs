@@ -20,7 +20,6 @@ use redress_settings::cloudtrail::{AccountTrails, Trails, TrailsFacts};
 
 use super::object_events::ObjectEventsParams;
 
-
 /// S3.23
 pub struct ObjectReadsRecorded;
 
@@ -37,7 +36,10 @@ impl Control for ObjectReadsRecorded {
         resources: &["AwsAccount"],
         prowler: &["cloudtrail_s3_dataevents_read_enabled"],
         config_rules: &["cloudtrail-all-read-s3-data-event-check"],
-        in_code: InCode { cloudformation: "AdvancedEventSelectors on the AWS::CloudTrail::Trail", terraform: "advanced_event_selector on the aws_cloudtrail" },
+        in_code: InCode {
+            cloudformation: "AdvancedEventSelectors on the AWS::CloudTrail::Trail",
+            terraform: "advanced_event_selector on the aws_cloudtrail",
+        },
     };
     type Setting = AccountTrails;
     type Params = ObjectEventsParams;
@@ -59,7 +61,9 @@ mod tests {
     fn it_is_about_reads() {
         let trails = super::super::object_events::tests::trails();
         let facts = super::super::object_events::tests::facts();
-        let Want::Ask { to, .. } = ObjectReadsRecorded::want(&trails, &facts, &ObjectEventsParams::default()) else { panic!("nothing is asked") };
+        let Want::Ask { to, .. } = ObjectReadsRecorded::want(&trails, &facts, &ObjectEventsParams::default()) else {
+            panic!("nothing is asked")
+        };
         let trail = to.trails.values().next().unwrap();
         assert_eq!((trail.selectors.objects(true), trail.selectors.objects(!true)), (true, false));
     }

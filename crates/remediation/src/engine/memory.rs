@@ -31,6 +31,15 @@ pub(super) fn is_consent(work: &Work, run: &Run, situation: &Situation<'_>, befo
     work.views.iter().filter_map(asked).any(|asked| answers(&work.request, &asked, &question, before, situation.now))
 }
 
+/// Whether it is work of several stages that was begun and may not be left half done: on the way there with a person's consent, or on the
+/// way back.
+pub(super) fn is_under_way(work: &Work, run: &Run) -> bool {
+    let consented = |view: &View| run.memory.get(&view.entry.id().ok()?)?.consented.clone();
+    let goes_there = work.intent == Intent::Approved && work.views.iter().all(|view| consented(view).as_ref() == Some(&work.request.event));
+    let goes_back = work.intent == Intent::Undo && work.jobs.iter().any(|job| job.after.is_some());
+    work.views.iter().all(|view| view.entry.staged) && (goes_there || goes_back)
+}
+
 /// Whether it is the next stage of work to which a person consented as a whole, and which asks nothing of its own.
 fn goes_on(work: &Work, run: &Run, situation: &Situation<'_>) -> bool {
     let consented = |view: &View| run.memory.get(&view.entry.id().ok()?)?.consented.clone();
@@ -93,6 +102,9 @@ pub(super) fn remember(
         let consented = match (&found.outcome, work.intent) {
             (Outcome::InProgress { .. }, Intent::Approved) => Some(work.request.event.clone()),
             (Outcome::InProgress { .. }, _) => old.and_then(|last| last.consented.clone()),
+            (Outcome::Held { .. } | Outcome::Failed { .. } | Outcome::PutBack { .. }, _) if is_under_way(work, run) => {
+                old.and_then(|last| last.consented.clone())
+            }
             _ => None,
         };
         let outcome = found.outcome.word().to_owned();

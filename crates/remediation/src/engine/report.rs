@@ -1,5 +1,6 @@
 //! How a run is recorded, said on findings, and told.
 
+use jiff::Timestamp;
 use redress_aws::{Annotation, Asked, List, Listed, Memory, Result};
 use redress_model::{
     ControlId, Digest, Intent, Job, Outcome, Record, Request, Resource, RunId, Severity, Workflow,
@@ -12,7 +13,8 @@ use tracing::{error, info, warn};
 
 use super::{
     Aside, Engine, Found, Run, Work,
-    memory::{remember, said, sum},
+    memory::{is_under_way, remember, said, sum},
+    pause,
     work::{ids, show},
 };
 
@@ -79,13 +81,14 @@ impl Engine<'_> {
             key: format!("{}#{}", notice.account, run.id),
             body: json!(notice).to_string(),
         });
-        let mut listed = due(&work.jobs, &outcome, work, run.id);
+        let mut listed = due(&work.jobs, &outcome, work, run.id, is_under_way(work, run), ended);
         for (job, outcome) in &aside.exempt {
-            listed.extend(due(std::slice::from_ref(job), outcome, work, run.id));
+            listed.extend(due(std::slice::from_ref(job), outcome, work, run.id, false, ended));
         }
+        let next = listed.iter().filter(|item| item.list == List::Later).map(|item| item.at).min();
         listed.extend(listed_notice.clone());
         self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;
-        self.wake(&outcome, run).await;
+        self.wake(next, run).await;
         let answered = if is_to_be_said && question.is_none() { self.answer(&record, aside).await } else { Ok(()) };
         let answered = answered.and(self.answer_exempt(&record, aside).await);
         let at_once = notice.filter(|notice| is_urgent(&outcome, notice.severity));
@@ -107,9 +110,9 @@ impl Engine<'_> {
     }
 
     /// Has the suite woken for what goes on later. Without it the sweeper's own schedule comes a little later.
-    async fn wake(&self, outcome: &Outcome, run: &Run) {
-        let (Outcome::InProgress { next: at, .. } | Outcome::Deferred { until: at, .. }) = outcome else { return };
-        if let Err(error) = self.rim.timer.wake(*at).await {
+    async fn wake(&self, at: Option<Timestamp>, run: &Run) {
+        let Some(at) = at else { return };
+        if let Err(error) = self.rim.timer.wake(at).await {
             warn!(run = %run.id, %error, "nobody wakes us; the next sweep goes on");
         }
     }
@@ -177,27 +180,30 @@ fn is_urgent(outcome: &Outcome, severity: Severity) -> bool {
 }
 
 /// What time will bring of jobs that ended so. Two jobs about the same are one.
-fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId) -> Vec<Listed> {
+fn due(jobs: &[Job], outcome: &Outcome, work: &Work, run: RunId, under_way: bool, now: Timestamp) -> Vec<Listed> {
     let (list, at) = match outcome {
         Outcome::Deferred { until, .. } => (List::Later, *until),
         Outcome::Exempt { until, .. } => (List::Exemptions, *until),
         // Who only looks does not look again.
         Outcome::InProgress { next, .. } if work.intent != Intent::Shown => (List::Later, *next),
+        // People are told, and it is tried again all the same: nothing may be left between two stages.
+        Outcome::Held { .. } | Outcome::Failed { .. } | Outcome::PutBack { .. } if under_way => (List::Later, now + pause(work)),
         _ => return Vec::new(),
     };
     let mut listed: Vec<Listed> = Vec::new();
     for job in jobs {
         let finding = job.finding.as_ref().map_or("", |finding| finding.id.as_str());
         let key = Digest::of(format!("{} {} {finding}", work.lane, show(&job.controls)).as_bytes()).to_string();
-        let job = &Job { after: Some(run), ..job.clone() };
+        let goes_on = Job { after: Some(run), rounds: job.rounds + 1, ..job.clone() };
         let again = match outcome {
             // It goes on as it was begun, with the consent that it had.
             Outcome::InProgress { changes, .. } => {
                 // What an undo was about is undone; it goes on with the stage before.
                 let about = job.request.about.filter(|_| job.intent != Intent::Undo);
-                let rounds = if changes.is_empty() { job.rounds + 1 } else { 0 };
-                Job { rounds, request: Request { about, ..job.request.clone() }, ..job.clone() }
+                let rounds = if changes.is_empty() { goes_on.rounds } else { 0 };
+                Job { rounds, request: Request { about, ..job.request.clone() }, ..goes_on }
             }
+            Outcome::Held { .. } | Outcome::Failed { .. } | Outcome::PutBack { .. } => goes_on,
             _ => Job { intent: Intent::Automatic, request: Request::of(format!("later-{run}"), None), ..job.clone() },
         };
         let body = match list {

@@ -56,21 +56,24 @@ pub struct EncryptionFacts {
 impl TrailEncryption {
     fn home(&self, account: &Account) -> Result<Account> {
         let region = Arn::parse(&self.trail).ok().and_then(|arn| Region::try_from(arn.region).ok());
-        region.map(|region| account.in_region(&region)).ok_or_else(|| Error::malformed(GET_TRAIL, format!("`{}` is not the ARN of a trail", self.trail)))
+        region
+            .map(|region| account.in_region(&region))
+            .ok_or_else(|| Error::malformed(GET_TRAIL, format!("`{}` is not the ARN of a trail", self.trail)))
     }
 
-    /// The ARN of our key, if it is there and can be used.
+    /// The ARN of our key and whether it can be used, if it is there.
     ///
     /// Aliases are listed: who asks for one that does not exist is denied where only keys are granted.
-    async fn ours(client: &aws_sdk_kms::Client) -> Result<Option<String>> {
+    async fn ours(client: &aws_sdk_kms::Client) -> Result<Option<(String, bool)>> {
         let mut pages = client.list_aliases().into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.called(ALIASES)?;
             let ours = page.aliases().iter().find(|alias| alias.alias_name() == Some(NAME));
             if let Some(id) = ours.and_then(|alias| alias.target_key_id()) {
                 let answer = found(client.describe_key().key_id(id).send().await.called(DESCRIBE))?;
-                let key = answer.and_then(|answer| answer.key_metadata).filter(|key| key.key_state() == Some(&KeyState::Enabled));
-                return Ok(key.and_then(|key| key.arn));
+                let key = answer.and_then(|answer| answer.key_metadata).ok_or_else(|| incomplete(DESCRIBE, "key"))?;
+                let works = key.key_state() == Some(&KeyState::Enabled);
+                return Ok(key.arn.map(|arn| (arn, works)));
             }
         }
         Ok(None)
@@ -78,8 +81,12 @@ impl TrailEncryption {
 
     async fn ensure(account: &Account) -> Result<String> {
         let client = account.client(gated!(aws_sdk_kms));
-        if let Some(arn) = Self::ours(&client).await? {
-            return Ok(arn);
+        match Self::ours(&client).await? {
+            Some((arn, true)) => return Ok(arn),
+            Some((arn, false)) => {
+                return Err(Error::malformed(CREATE, format!("the key {arn} behind {NAME} is not enabled; enable it, or move the alias")));
+            }
+            None => {}
         }
         let malformed = |error: aws_smithy_types::error::operation::BuildError| Error::malformed(CREATE, error.to_string());
         let (partition, id, region) = (account.partition(), account.id(), account.region());
@@ -122,7 +129,8 @@ impl Setting for TrailEncryption {
         Action::anywhere(CREATE).when("StringEquals", "aws:RequestTag/made-by", "redress"),
         Action::anywhere(TAG).when("StringEquals", "aws:RequestTag/made-by", "redress"),
         Action::on(ALIAS, OUR_ALIAS),
-        Action::on(ALIAS, KEYS).when("StringEquals", "aws:ResourceTag/made-by", "redress"),
+        // A new key's tag takes minutes to count; the alias is the one above in any case.
+        Action::on(ALIAS, KEYS),
         Action::on(ROTATE, KEYS),
     ];
 
@@ -135,10 +143,15 @@ impl Setting for TrailEncryption {
         let facts = EncryptionFacts {
             is_organization_trail: trail.is_organization_trail().unwrap_or(false),
             bucket: trail.s3_bucket_name().unwrap_or_default().to_owned(),
-            key_exists: ours.is_some(),
+            key_exists: ours.as_ref().is_some_and(|(_, works)| *works),
         };
         let key = trail.kms_key_id.filter(|key| !key.is_empty());
-        Ok(Some((key.map(|key| if Some(&key) == ours.as_ref() { EncryptionKey::Ours } else { EncryptionKey::Other(key) }), facts)))
+        Ok(Some((
+            key.map(
+                |key| if ours.as_ref().is_some_and(|(ours, _)| *ours == key) { EncryptionKey::Ours } else { EncryptionKey::Other(key) },
+            ),
+            facts,
+        )))
     }
 
     async fn put(&self, account: &Account, _from: &Self::Value, to: &Self::Value) -> Result<()> {

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_cloudtrail::types::{
-    AdvancedEventSelector, AdvancedFieldSelector, DataResource, EventSelector, ReadWriteType,
-};
+use aws_sdk_cloudtrail::types::{AdvancedEventSelector, AdvancedFieldSelector, DataResource, EventSelector, ReadWriteType};
 use redress_aws::Called;
 use redress_remediation::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -61,7 +59,8 @@ impl Selector {
 
     /// Whether it takes events of this kind: reads (`true`) or writes.
     fn takes(&self, reads: bool) -> bool {
-        self.equal("readOnly").is_none_or(|values| values.contains(if reads { "true" } else { "false" })) && !self.fields.iter().any(|one| one.field == "readOnly" && one.operator != "equals")
+        self.equal("readOnly").is_none_or(|values| values.contains(if reads { "true" } else { "false" }))
+            && !self.fields.iter().any(|one| one.field == "readOnly" && one.operator != "equals")
     }
 }
 
@@ -90,6 +89,12 @@ pub struct Basic {
 }
 
 impl Selectors {
+    /// All management events, reads and writes.
+    pub fn all_management() -> Self {
+        let all = Selector { name: "All management events".into(), fields: [Field::equals("eventCategory", "Management")].into() };
+        Self { selectors: vec![all], basic: Vec::new() }
+    }
+
     /// Whether management events of this kind are recorded for every source: reads (`true`) or writes. AWS's own check takes a trail that leaves
     /// out KMS or the RDS data API for one that does not.
     pub fn management(&self, reads: bool) -> bool {
@@ -121,7 +126,8 @@ fn kind(read_write: &str) -> Option<Field> {
 fn meaning(basic: &Basic) -> Vec<Selector> {
     let mut selectors = Vec::new();
     if basic.management {
-        let mut fields: BTreeSet<Field> = [Field::equals("eventCategory", "Management")].into_iter().chain(kind(&basic.read_write)).collect();
+        let mut fields: BTreeSet<Field> =
+            [Field::equals("eventCategory", "Management")].into_iter().chain(kind(&basic.read_write)).collect();
         if !basic.excluded.is_empty() {
             let values = basic.excluded.iter().cloned().collect();
             fields.insert(Field { field: "eventSource".into(), operator: "not-equals".into(), values });
@@ -129,12 +135,18 @@ fn meaning(basic: &Basic) -> Vec<Selector> {
         selectors.push(Selector { name: String::new(), fields });
     }
     for (resource, prefixes) in &basic.data {
-        let mut fields: BTreeSet<Field> =
-            [Field::equals("eventCategory", "Data"), Field::equals("resources.type", resource)].into_iter().chain(kind(&basic.read_write)).collect();
+        let mut fields: BTreeSet<Field> = [Field::equals("eventCategory", "Data"), Field::equals("resources.type", resource)]
+            .into_iter()
+            .chain(kind(&basic.read_write))
+            .collect();
         // `arn:aws:s3`, `arn:aws:lambda` and the like mean all of them.
         let whole = |prefix: &String| prefix.split(':').count() <= 3;
         if !prefixes.iter().any(whole) {
-            fields.insert(Field { field: "resources.ARN".into(), operator: "starts-with".into(), values: prefixes.iter().cloned().collect() });
+            fields.insert(Field {
+                field: "resources.ARN".into(),
+                operator: "starts-with".into(),
+                values: prefixes.iter().cloned().collect(),
+            });
         }
         selectors.push(Selector { name: String::new(), fields });
     }
@@ -144,7 +156,14 @@ fn meaning(basic: &Basic) -> Vec<Selector> {
 const OPERATORS: [&str; 6] = ["equals", "starts-with", "ends-with", "not-equals", "not-starts-with", "not-ends-with"];
 
 fn fields(selector: &AdvancedFieldSelector) -> Vec<Field> {
-    let lists = [selector.equals(), selector.starts_with(), selector.ends_with(), selector.not_equals(), selector.not_starts_with(), selector.not_ends_with()];
+    let lists = [
+        selector.equals(),
+        selector.starts_with(),
+        selector.ends_with(),
+        selector.not_equals(),
+        selector.not_starts_with(),
+        selector.not_ends_with(),
+    ];
     let some = OPERATORS.iter().zip(lists).filter(|(_, values)| !values.is_empty());
     some.map(|(operator, values)| Field {
         field: selector.field().to_owned(),
@@ -227,7 +246,8 @@ mod tests {
     use super::*;
 
     fn basic(read_write: &str, management: bool, data: &[&str]) -> Selectors {
-        let data = if data.is_empty() { vec![] } else { vec![("AWS::S3::Object".to_owned(), data.iter().map(|one| (*one).to_owned()).collect())] };
+        let data =
+            if data.is_empty() { vec![] } else { vec![("AWS::S3::Object".to_owned(), data.iter().map(|one| (*one).to_owned()).collect())] };
         let basic = Basic { read_write: read_write.into(), management, data, excluded: Vec::new() };
         Selectors { selectors: meaning(&basic), basic: vec![basic] }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{ALL_TRAILS, GET_SELECTORS, GET_TRAIL, PUT_SELECTORS, Selectors, TRAILS, UPDATE_TRAIL, read_selectors, write_selectors};
 use crate::{found, gated, incomplete, s3::log_bucket};
 
+const DESCRIBE: &str = "cloudtrail:DescribeTrails";
 const LIST: &str = "cloudtrail:ListTrails";
 const STATUS: &str = "cloudtrail:GetTrailStatus";
 const CREATE: &str = "cloudtrail:CreateTrail";
@@ -106,6 +107,7 @@ impl Setting for AccountTrails {
     const NAME: &'static str = "cloudtrail.account_trails";
     const READS: &'static [Action] = &[
         Action::anywhere(LIST),
+        Action::anywhere(DESCRIBE),
         Action::on(GET_TRAIL, ALL_TRAILS),
         Action::on(STATUS, ALL_TRAILS),
         Action::on(GET_SELECTORS, ALL_TRAILS),
@@ -122,6 +124,7 @@ impl Setting for AccountTrails {
         log_bucket::WRITES[2],
         log_bucket::WRITES[3],
         log_bucket::WRITES[4],
+        log_bucket::WRITES[5],
     ];
 
     async fn get(&self, account: &Account) -> Result<Option<(Trails, TrailsFacts)>> {
@@ -138,19 +141,37 @@ impl Setting for AccountTrails {
         while let Some(page) = pages.next().await {
             arns.extend(page.called(LIST)?.trails().iter().filter_map(|trail| trail.trail_arn().map(str::to_owned)));
         }
+        // The organization's trail is shown to members in this way only.
+        let shown = client.describe_trails().include_shadow_trails(true).send().await.called(DESCRIBE)?;
+        arns.extend(shown.trail_list().iter().filter_map(|trail| trail.trail_arn().map(str::to_owned)));
+        arns.sort_unstable();
+        arns.dedup();
         let mut value = Trails::default();
         for arn in arns {
             let client = account.in_region(&home(&arn)?).client(gated!(aws_sdk_cloudtrail));
             let answer = found(client.get_trail().name(&arn).send().await.called(GET_TRAIL))?;
             let Some(trail) = answer.and_then(|answer| answer.trail) else { continue };
-            let status = client.get_trail_status().name(&arn).send().await.called(STATUS)?;
-            let selectors = read_selectors(&client, &arn).await?;
-            if trail.is_organization_trail() == Some(true) || !arn.contains(&format!(":{id}:")) {
+            let is_foreign = trail.is_organization_trail() == Some(true) || !arn.contains(&format!(":{id}:"));
+            if is_foreign {
                 facts.foreign.push(arn.clone());
             }
+            // Members may see the organization's trail and not be told what it records; a trail that was never told otherwise records all
+            // management events.
+            let hidden = |error: &Error| is_foreign && matches!(error.kind, Kind::NotFound | Kind::Denied);
+            let logging = match client.get_trail_status().name(&arn).send().await.called(STATUS) {
+                Ok(status) => status.is_logging.unwrap_or(false),
+                Err(error) if hidden(&error) => false,
+                Err(error) => return Err(error),
+            };
+            let selectors = match read_selectors(&client, &arn).await {
+                Ok(selectors) => selectors,
+                Err(error) if hidden(&error) && trail.has_custom_event_selectors() == Some(false) => Selectors::all_management(),
+                Err(error) if hidden(&error) => Selectors::default(),
+                Err(error) => return Err(error),
+            };
             facts.buckets.extend(trail.s3_bucket_name().map(|bucket| (arn.clone(), bucket.to_owned())));
             let trail = Trail {
-                logging: status.is_logging.unwrap_or(false),
+                logging,
                 multi_region: trail.is_multi_region_trail().unwrap_or(false),
                 global_events: trail.include_global_service_events().unwrap_or(false),
                 selectors,

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::{GET_TRAIL, TRAILS, UPDATE_TRAIL};
 use crate::{found, gated, incomplete};
 
-
 /// Whether a trail's log files come with digests that prove them unchanged.
 ///
 /// `UpdateTrail` works only in the trail's home region, which its ARN names, and leaves alone what it is not given.

@@ -123,11 +123,20 @@ impl ServerCertificate {
         let places = Self::regions(account).await?;
         let asked = places.into_iter().map(|region| {
             let (place, arn) = (account.in_region(&region), certificate.arn.clone());
-            async move { Self::balancers(&place, &arn).await }
+            async move {
+                match Self::balancers(&place, &arn).await {
+                    // A region may be closed to us; what is there is not known then.
+                    Err(error) if error.kind == Kind::Denied => Ok(vec![format!("whatever is in {region}, where we may not look")]),
+                    asked => asked,
+                }
+            }
         });
         let regional: Vec<Vec<String>> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
         let mut used = regional.concat();
-        used.extend(Self::distributions(account, &certificate.id).await?);
+        // Other partitions have no CloudFront.
+        if ["aws", "aws-cn"].contains(&account.partition().as_str()) {
+            used.extend(Self::distributions(account, &certificate.id).await?);
+        }
         Ok(used)
     }
 }

@@ -86,6 +86,9 @@ impl Setting for SupportRoles {
         }
         let ours = found(client.get_role().role_name(NAME).send().await.called(GET))?;
         let is_ours = ours.and_then(|answer| answer.role).is_some_and(|role| role.path() == PATH);
+        if has_access && !is_ours {
+            facts.roles.push(NAME.to_owned());
+        }
         Ok(Some((is_ours.then_some(SupportRole { has_access }), facts)))
     }
 

@@ -31,6 +31,8 @@ const ON_SNAPSHOTS: &str = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:snapsh
 const OUR_SNAPSHOTS: &str = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:snapshot:redress-*";
 const TEMPORARY: &str = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:db:*-redress-new";
 const KEPT: &str = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:db:*-redress-old";
+const ROLES: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*";
+const KEYS: &str = "arn:${AWS::Partition}:kms:*:${AWS::AccountId}:key/*";
 const ANYTHING: &str = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:*:*";
 
 /// The tag on everything that belongs to a migration; its value is the original's resource id (`db-...`).
@@ -150,7 +152,7 @@ fn attributes(of: &DbInstance) -> BTreeMap<&'static str, String> {
     fn list<'a>(items: impl Iterator<Item = Option<&'a str>>) -> String {
         items.flatten().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
     }
-    let tags = of.tag_list().iter().filter(|tag| ![Some(TAG), Some(COMPLETED)].contains(&tag.key()));
+    let tags = of.tag_list().iter().filter(|tag| ![Some(TAG), Some(COMPLETED)].contains(&tag.key()) && is_own(tag));
     let tags: Vec<String> = tags.map(|tag| format!("{}={}", tag.key().unwrap_or_default(), tag.value().unwrap_or_default())).collect();
     BTreeMap::from([
         ("DBInstanceClass", text(&of.db_instance_class)),
@@ -188,9 +190,26 @@ fn attributes(of: &DbInstance) -> BTreeMap<&'static str, String> {
     ])
 }
 
+/// AWS writes the others itself, and refuses them from anybody else.
+fn is_own(tag: &Tag) -> bool {
+    tag.key().is_some_and(|key| !key.starts_with("aws:"))
+}
+
+/// Whether the call takes what is provisioned: below a certain size gp3 has its baseline, and refuses to be told so.
+///
+/// See <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html>.
+fn is_provisioned(of: &DbInstance) -> bool {
+    let least = if of.engine().is_some_and(|engine| engine.starts_with("oracle")) { 200 } else { 400 };
+    let kind = of.storage_type().unwrap_or_default();
+    kind.starts_with("io") || (kind == "gp3" && of.allocated_storage.unwrap_or_default() >= least)
+}
+
 fn differences(original: &DbInstance, new: &DbInstance) -> Vec<String> {
     let (one, other) = (attributes(original), attributes(new));
-    one.iter().filter_map(|(name, was)| Some((name, was, other.get(name).filter(|is| *is != was)?))).map(|(name, was, is)| format!("{name}: {was}, {is}")).collect()
+    one.iter()
+        .filter_map(|(name, was)| Some((name, was, other.get(name).filter(|is| *is != was)?)))
+        .map(|(name, was, is)| format!("{name}: {was}, {is}"))
+        .collect()
 }
 
 /// Why a program should keep its hands off.
@@ -212,6 +231,17 @@ fn obstacle(name: &str, original: &DbInstance) -> Option<String> {
     }
     if original.domain_memberships().first().is_some() {
         return Some("it is a member of a directory domain, which has to be joined anew".into());
+    }
+    let special = [
+        ("a dedicated log volume", original.dedicated_log_volume == Some(true)),
+        ("an address of its owner's (Outposts)", original.customer_owned_ip_enabled == Some(true)),
+        ("processor features of its own", !original.processor_features().is_empty()),
+        ("a database activity stream", original.activity_stream_kinesis_stream_name().is_some()),
+        ("transparent data encryption", original.tde_credential_arn().is_some()),
+        ("automated backups in another region", !original.db_instance_automated_backups_replications().is_empty()),
+    ];
+    if let Some((what, _)) = special.iter().find(|(_, is_so)| *is_so) {
+        return Some(format!("it has {what}, which a restore does not carry over"));
     }
     // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.html
     if ["db.m1.", "db.m2.", "db.t1.", "db.t2.micro"].iter().any(|old| class.starts_with(old)) {
@@ -278,7 +308,7 @@ impl EncryptedInstance {
 
     /// Restores the encrypted copy with every attribute that the call takes.
     async fn restore(&self, client: &Client, original: &DbInstance) -> Result<()> {
-        let tags: Vec<_> = original.tag_list().iter().cloned().chain([Self::tags(original)?]).collect();
+        let tags: Vec<_> = original.tag_list().iter().filter(|tag| is_own(tag)).cloned().chain([Self::tags(original)?]).collect();
         let groups = original.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id.clone()).collect();
         let parameters = original.db_parameter_groups().first().and_then(|group| group.db_parameter_group_name.clone());
         let options = original.option_group_memberships().first().and_then(|group| group.option_group_name.clone());
@@ -297,8 +327,9 @@ impl EncryptedInstance {
             .set_deletion_protection(original.deletion_protection)
             .set_enable_iam_database_authentication(original.iam_database_authentication_enabled)
             .set_storage_type(original.storage_type.clone())
-            .set_iops(original.iops)
-            .set_storage_throughput(original.storage_throughput)
+            .set_iops(original.iops.filter(|_| is_provisioned(original)))
+            .set_storage_throughput(original.storage_throughput.filter(|_| is_provisioned(original)))
+            .set_engine_lifecycle_support(original.engine_lifecycle_support.clone())
             .set_network_type(original.network_type.clone())
             .set_db_subnet_group_name(original.db_subnet_group.as_ref().and_then(|group| group.db_subnet_group_name.clone()))
             .set_vpc_security_group_ids(Some(groups))
@@ -313,6 +344,16 @@ impl EncryptedInstance {
 
     /// Sets what a restore does not take.
     async fn complete(&self, client: &Client, original: &DbInstance, new: &DbInstance) -> Result<()> {
+        let has = |arn: Option<&str>| new.associated_roles().iter().any(|role| role.role_arn() == arn);
+        for role in original.associated_roles().iter().filter(|role| !has(role.role_arn())) {
+            let call = client.add_role_to_db_instance().db_instance_identifier(self.new_name());
+            let call = call.set_role_arn(role.role_arn.clone()).set_feature_name(role.feature_name.clone());
+            match call.send().await.called(ADD_ROLE) {
+                // An earlier try was cut off after it.
+                Err(error) if error.code.contains("AlreadyExists") => {}
+                added => _ = added?,
+            }
+        }
         let mut call = client
             .modify_db_instance()
             .db_instance_identifier(self.new_name())
@@ -332,10 +373,6 @@ impl EncryptedInstance {
                 .set_performance_insights_retention_period(original.performance_insights_retention_period);
         }
         call.send().await.called(MODIFY_INSTANCE)?;
-        for role in original.associated_roles() {
-            let call = client.add_role_to_db_instance().db_instance_identifier(self.new_name());
-            call.set_role_arn(role.role_arn.clone()).set_feature_name(role.feature_name.clone()).send().await.called(ADD_ROLE)?;
-        }
         let call = client.add_tags_to_resource().set_resource_name(new.db_instance_arn.clone());
         call.tags(Tag::builder().key(COMPLETED).value("true").build()).send().await.called(ADD_TAGS).map(|_| ())
     }
@@ -402,16 +439,30 @@ impl EncryptedInstance {
     }
 }
 
+/// Whether an instance was made from another one.
+fn belongs(made: &DbInstance, from: &DbInstance) -> bool {
+    made.tag_list().iter().any(|tag| tag.key() == Some(TAG) && tag.value() == from.dbi_resource_id())
+}
+
 /// Where a migration stands, from what there is.
 fn stage(pieces: &Pieces) -> Option<Stage> {
     let Pieces { current, new, old, snapshot, copy } = pieces;
     Some(match (current, new, old) {
-        (Some(current), _, old) if is_encrypted(current) => if old.is_some() { Stage::Exchanged } else { Stage::Encrypted },
-        (Some(_), Some(new), None) => if is_completed(new) { Stage::Completed } else { Stage::Restored },
+        // An original that is kept belongs to this database where its tag says so.
+        (Some(current), _, Some(old)) if is_encrypted(current) && belongs(current, old) => Stage::Exchanged,
+        (Some(current), ..) if is_encrypted(current) => Stage::Encrypted,
+        (Some(_), Some(new), None) => {
+            if is_completed(new) {
+                Stage::Completed
+            } else {
+                Stage::Restored
+            }
+        }
         (Some(_), None, _) if copy.is_some() => Stage::Copy,
         (Some(_), None, _) if snapshot.is_some() => Stage::Snapshot,
         (Some(_), ..) => Stage::Unencrypted,
-        (None, Some(_), Some(_)) => Stage::Parted,
+        // Between two names an instance may be seen under neither for a while.
+        (None, Some(_), _) => Stage::Parted,
         (None, ..) => return None,
     })
 }
@@ -429,7 +480,8 @@ fn busy(pieces: &Pieces) -> Option<String> {
         let percent = snapshot.percent_progress.map_or_else(String::new, |percent| format!(" ({percent} %)"));
         format!("snapshot {} is {}{percent}", snapshot.db_snapshot_identifier().unwrap_or("?"), snapshot.status().unwrap_or("?"))
     });
-    instances.chain(snapshots).next()
+    let unseen = (pieces.current.is_none() && pieces.old.is_none()).then(|| "the original is not to be seen".to_owned());
+    instances.chain(snapshots).chain(unseen).next()
 }
 
 impl Setting for EncryptedInstance {
@@ -449,6 +501,11 @@ impl Setting for EncryptedInstance {
         Action::on(ADD_TAGS, ANYTHING),
         Action::on(REMOVE_TAGS, TEMPORARY),
         Action::on(ADD_ROLE, TEMPORARY),
+        Action::on("iam:PassRole", ROLES).when("StringEquals", "iam:PassedToService", "monitoring.rds.amazonaws.com"),
+        Action::on("iam:PassRole", ROLES).when("StringEquals", "iam:PassedToService", "rds.amazonaws.com"),
+        // RDS uses the key in our name.
+        Action::on("kms:CreateGrant", KEYS).when("StringLike", "kms:ViaService", "rds.*"),
+        Action::on("kms:DescribeKey", KEYS).when("StringLike", "kms:ViaService", "rds.*"),
         Action::on(DELETE_INSTANCE, TEMPORARY),
         Action::on(DELETE_INSTANCE, KEPT),
     ];
@@ -465,11 +522,21 @@ impl Setting for EncryptedInstance {
             gib: original.and_then(|original| original.allocated_storage).unwrap_or_default(),
             ..MigrationFacts::default()
         };
-        if let Some(original) = original {
+        if let (Some(current), Some(_)) = (&pieces.current, &pieces.old)
+            && !is_encrypted(current)
+        {
+            facts.obstacle = Some(format!(
+                "{} is kept from an earlier migration: look whether it is still needed, and rename or delete it",
+                self.old_name()
+            ));
+        } else if let Some(original) = original {
             facts.obstacle = obstacle(&self.instance, original);
             // What bears our names and is not of this database is somebody else's.
             let strange = |tags: &[Tag]| !tags.iter().any(|tag| tag.key() == Some(TAG) && tag.value() == original.dbi_resource_id());
-            let pieces_of = [pieces.snapshot.as_ref(), pieces.copy.as_ref()].into_iter().flatten().map(|one| (one.db_snapshot_identifier(), one.tag_list()));
+            let pieces_of = [pieces.snapshot.as_ref(), pieces.copy.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(|one| (one.db_snapshot_identifier(), one.tag_list()));
             let pieces_of = pieces_of.chain(pieces.new.as_ref().map(|one| (one.db_instance_identifier(), one.tag_list())));
             if let Some((Some(id), _)) = pieces_of.into_iter().find(|(_, tags)| strange(tags)) {
                 facts.obstacle = Some(format!("{id} exists and is not of this migration"));
@@ -496,7 +563,9 @@ impl Setting for EncryptedInstance {
     fn undo(_from: &StageOf, to: &StageOf) -> Undo {
         match to.stage {
             Stage::Encrypted => Undo::Never("the original database and its snapshots are deleted"),
-            Stage::Exchanged => Undo::Partly("what was written to the encrypted database since the exchange is in it and not in the original"),
+            Stage::Exchanged => {
+                Undo::Partly("what was written to the encrypted database since the exchange is in it and not in the original")
+            }
             _ => Undo::Exact,
         }
     }
@@ -516,9 +585,15 @@ mod tests {
     use super::*;
 
     fn instance(encrypted: bool) -> DbInstance {
-        let completed = Tag::builder().key(COMPLETED).value("true").build();
-        let tags = if encrypted { vec![completed] } else { Vec::new() };
-        DbInstance::builder().set_tag_list(Some(tags)).db_instance_identifier("orders").storage_encrypted(encrypted).db_instance_status("available").build()
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+        let tags = if encrypted { vec![tag(COMPLETED, "true"), tag(TAG, "db-1")] } else { Vec::new() };
+        DbInstance::builder()
+            .dbi_resource_id("db-1")
+            .set_tag_list(Some(tags))
+            .db_instance_identifier("orders")
+            .storage_encrypted(encrypted)
+            .db_instance_status("available")
+            .build()
     }
 
     fn pieces(current: Option<bool>, new: bool, old: bool, snapshot: bool, copy: bool) -> Pieces {
@@ -554,6 +629,21 @@ mod tests {
         assert_eq!((name(&renaming), is_pending(&renaming)), (Some("orders"), false));
         renaming.pending_modified_values = Some(PendingModifiedValues::builder().db_instance_identifier("orders-redress-old").build());
         assert_eq!((name(&renaming), is_pending(&renaming)), (Some("orders-redress-old"), true));
+    }
+
+    #[test]
+    fn an_original_that_another_migration_left_is_not_taken_for_this_one_s() {
+        let mut pieces = pieces(Some(true), false, true, false, false);
+        pieces.old.as_mut().unwrap().dbi_resource_id = Some("db-2".into());
+        assert_eq!(stage(&pieces), Some(Stage::Encrypted));
+    }
+
+    #[test]
+    fn small_gp3_storage_keeps_its_baseline_unsaid_and_aws_s_own_tags_are_not_copied() {
+        let gp3 = |gib| DbInstance::builder().storage_type("gp3").engine("postgres").allocated_storage(gib).build();
+        assert_eq!((is_provisioned(&gp3(20)), is_provisioned(&gp3(400))), (false, true));
+        let own = |key: &str| is_own(&Tag::builder().key(key).build());
+        assert_eq!((own("team"), own("aws:cloudformation:stack-name")), (true, false));
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub struct PublicDatabaseFacts {
 /// Whether addresses of this network are reached over the internet only.
 fn is_public(cidr: &str) -> bool {
     let Ok(net) = cidr.parse::<ipnet::IpNet>() else { return true };
-    let private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10"];
+    let private =
+        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10"];
     !private.iter().filter_map(|private| private.parse::<ipnet::IpNet>().ok()).any(|private| private.contains(&net))
 }
 

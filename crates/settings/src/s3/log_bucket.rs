@@ -1,8 +1,9 @@
 //! Buckets that Redress makes for logs, where there is none: private, encrypted, over TLS only, and of this account.
 
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule,
 };
 use redress_aws::Called;
 use redress_remediation::{Account, Action, Error, Kind, Result};
@@ -11,6 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::gated;
 
 const CREATE: &str = "s3:CreateBucket";
+const GET_POLICY: &str = "s3:GetBucketPolicy";
 const PUT_POLICY: &str = "s3:PutBucketPolicy";
 const PUT_BLOCK: &str = "s3:PutBucketPublicAccessBlock";
 const PUT_ENCRYPTION: &str = "s3:PutEncryptionConfiguration";
@@ -18,7 +20,8 @@ const PUT_OWNERSHIP: &str = "s3:PutBucketOwnershipControls";
 const LOGS: &str = "arn:${AWS::Partition}:s3:::redress-logs-*";
 
 /// What it takes to make one.
-pub(crate) const WRITES: [Action; 5] = [
+pub(crate) const WRITES: [Action; 6] = [
+    Action::on(GET_POLICY, LOGS),
     Action::on(CREATE, LOGS),
     Action::on(PUT_POLICY, LOGS),
     Action::on(PUT_BLOCK, LOGS),
@@ -40,6 +43,24 @@ pub(crate) fn name(account: &Account) -> String {
 pub(crate) async fn ensure(account: &Account) -> Result<String> {
     let client = account.client(gated!(aws_sdk_s3));
     let (name, owner) = (name(account), account.id().as_str());
+    match client.get_bucket_policy().bucket(&name).expected_bucket_owner(owner).send().await.called(GET_POLICY) {
+        // It was made before, and people may have added to its policy: it stays as it is, if it still lets logs in.
+        Ok(answer) => {
+            let policy = answer.policy.unwrap_or_default();
+            let lets_in = ["TrailDelivers", "AccessLogsAreDelivered"].iter().all(|sid| policy.contains(sid));
+            return if lets_in {
+                Ok(name)
+            } else {
+                Err(Error::new(
+                    Kind::Rejected,
+                    PUT_POLICY,
+                    format!("the policy of the bucket {name} was changed and lets no logs in any more: mend it by hand"),
+                ))
+            };
+        }
+        Err(error) if ["NoSuchBucket", "NoSuchBucketPolicy"].contains(&error.code.as_str()) => {}
+        Err(error) => return Err(error),
+    }
     let mut call = client.create_bucket().bucket(&name).object_ownership(ObjectOwnership::BucketOwnerEnforced);
     // The first region of the standard partition is named by saying nothing.
     if account.region().to_string() != "us-east-1" {
@@ -64,7 +85,14 @@ pub(crate) async fn ensure(account: &Account) -> Result<String> {
     let malformed = |error: aws_smithy_types::error::operation::BuildError| Error::malformed(CREATE, error.to_string());
     let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced).build().map_err(malformed)?;
     let controls = OwnershipControls::builder().rules(rule).build().map_err(malformed)?;
-    client.put_bucket_ownership_controls().bucket(&name).expected_bucket_owner(owner).ownership_controls(controls).send().await.called(PUT_OWNERSHIP)?;
+    client
+        .put_bucket_ownership_controls()
+        .bucket(&name)
+        .expected_bucket_owner(owner)
+        .ownership_controls(controls)
+        .send()
+        .await
+        .called(PUT_OWNERSHIP)?;
     // S3's own keys: access logs are not delivered to a bucket that is encrypted with KMS.
     let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build().map_err(malformed)?;
     let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build();

@@ -53,15 +53,15 @@ impl Setting for BucketLogging {
         log_bucket::WRITES[2],
         log_bucket::WRITES[3],
         log_bucket::WRITES[4],
+        log_bucket::WRITES[5],
     ];
 
     async fn get(&self, account: &Account) -> Result<Option<(Self::Value, LoggingFacts)>> {
         let client = account.client(gated!(aws_sdk_s3));
         let call = client.get_bucket_logging().bucket(&self.bucket).expected_bucket_owner(account.id().as_str());
         let Some(answer) = found(call.send().await.called(GET_LOGGING))? else { return Ok(None) };
-        let logging = answer
-            .logging_enabled()
-            .map(|to| Logging { target: to.target_bucket().to_owned(), prefix: to.target_prefix().to_owned() });
+        let logging =
+            answer.logging_enabled().map(|to| Logging { target: to.target_bucket().to_owned(), prefix: to.target_prefix().to_owned() });
         Ok(Some((logging, LoggingFacts { bucket: self.bucket.clone(), log_bucket: log_bucket::name(account) })))
     }
 
@@ -73,7 +73,8 @@ impl Setting for BucketLogging {
             if *target == log_bucket::name(account) {
                 log_bucket::ensure(account).await?;
             }
-            status = status.logging_enabled(LoggingEnabled::builder().target_bucket(target).target_prefix(prefix).build().map_err(malformed)?);
+            status =
+                status.logging_enabled(LoggingEnabled::builder().target_bucket(target).target_prefix(prefix).build().map_err(malformed)?);
         }
         let call = client.put_bucket_logging().bucket(&self.bucket).expected_bucket_owner(account.id().as_str());
         call.bucket_logging_status(status.build()).send().await.called(PUT_LOGGING).map(|_| ())

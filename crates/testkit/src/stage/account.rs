@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::{Case, Ending, Place, Staged, boxed, s3::bucket};
 
-const CONTACT: &str = r#"{"contact": {"name": "Security team", "title": "SOC", "email": "security@redress.dev", "phone": "+1 206 555 0199"}}"#;
+const CONTACT: &str =
+    r#"{"contact": {"name": "Security team", "title": "SOC", "email": "security@redress.dev", "phone": "+1 206 555 0199"}}"#;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("IAM.6", "a virtual device", boxed!(virtual_device)).ends(Ending::Told),

@@ -8,7 +8,7 @@ use super::{Back, Case, Ending, Place, Staged, boxed};
 pub(super) const CASES: &[Case] = &[
     Case::new("EFS.1", "with a life cycle and a mount target", boxed!(unencrypted))
         .ends(Ending::Prepared)
-        .back(Back::ByStages)
+        .back(Back::Refused("delete-file-system"))
         .touches(&["efs/", "elasticfilesystem/", "ec2/", "kms/"]),
     Case::new("EFS.8", "with a life cycle and a mount target", boxed!(unencrypted)).ends(Ending::Told),
 ];
@@ -20,7 +20,14 @@ fn client(place: &Place<'_>) -> aws_sdk_efs::Client {
 async fn unencrypted(place: &Place<'_>) -> Staged {
     let efs = client(place);
     let tag = Tag::builder().key("team").value("shop").build().unwrap();
-    let made = efs.create_file_system().creation_token(format!("files-{}", crate::events::unique())).encrypted(false).tags(tag).send().await.unwrap();
+    let made = efs
+        .create_file_system()
+        .creation_token(format!("files-{}", crate::events::unique()))
+        .encrypted(false)
+        .tags(tag)
+        .send()
+        .await
+        .unwrap();
     let id = made.file_system_id().to_owned();
     let after = LifecyclePolicy::builder().transition_to_ia(TransitionToIaRules::After30Days).build();
     efs.put_lifecycle_configuration().file_system_id(&id).lifecycle_policies(after).send().await.unwrap();

@@ -47,7 +47,8 @@ async fn default_group(place: &Place<'_>) -> Staged {
 async fn used_group(place: &Place<'_>) -> Staged {
     let vpc = vpc(place).await;
     let group = group_of(place, &vpc).await;
-    let subnet = client(place).create_subnet().vpc_id(&vpc).cidr_block("10.9.1.0/24").send().await.unwrap().subnet.unwrap().subnet_id.unwrap();
+    let subnet =
+        client(place).create_subnet().vpc_id(&vpc).cidr_block("10.9.1.0/24").send().await.unwrap().subnet.unwrap().subnet_id.unwrap();
     client(place).create_network_interface().subnet_id(subnet).groups(&group).send().await.unwrap();
     place.staged(place.arn("ec2", &format!("security-group/{group}")), boxed!(rules, id))
 }
@@ -56,7 +57,8 @@ async fn rules(place: &Place<'_>, arn: &str) -> Json {
     let filter = Filter::builder().name("group-id").values(arn.rsplit('/').next().unwrap()).build();
     let answer = client(place).describe_security_group_rules().filters(filter).send().await.unwrap();
     let show = |rule: &aws_sdk_ec2::types::SecurityGroupRule| {
-        let source = rule.cidr_ipv4().or_else(|| rule.cidr_ipv6()).or_else(|| rule.referenced_group_info().and_then(|group| group.group_id()));
+        let source =
+            rule.cidr_ipv4().or_else(|| rule.cidr_ipv6()).or_else(|| rule.referenced_group_info().and_then(|group| group.group_id()));
         format!("{:?} {:?} {source:?} {:?}", rule.is_egress(), rule.ip_protocol(), rule.description())
     };
     let mut rules: Vec<_> = answer.security_group_rules().iter().map(show).collect();

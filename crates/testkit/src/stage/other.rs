@@ -4,9 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Case, Place, Staged, boxed};
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("KMS.4", "a symmetric key", boxed!(key)),
-];
+pub(super) const CASES: &[Case] = &[Case::new("KMS.4", "a symmetric key", boxed!(key))];
 
 async fn key(place: &Place<'_>) -> Staged {
     let made = aws_sdk_kms::Client::new(&place.sdk).create_key().send().await.unwrap();

@@ -49,7 +49,6 @@ async fn upgrades(place: &Place<'_>, arn: &str) -> Json {
     seen
 }
 
-
 async fn create(place: &Place<'_>, groups: Vec<String>, public: bool) -> Staged {
     let name = format!("orders-{}", unique());
     let call = rds(place).create_db_instance().db_instance_identifier(&name).engine("postgres").db_instance_class("db.t3.micro");
@@ -104,7 +103,14 @@ async fn database(place: &Place<'_>, arn: &str) -> Json {
     let answer = rds(place).describe_db_instances().send().await.unwrap();
     let show = |one: &aws_sdk_rds::types::DbInstance| {
         let groups: Vec<_> = one.vpc_security_groups().iter().map(|group| group.vpc_security_group_id().unwrap().to_owned()).collect();
-        json!([one.db_instance_identifier(), one.storage_encrypted, one.publicly_accessible, one.multi_az, one.backup_retention_period, groups])
+        json!([
+            one.db_instance_identifier(),
+            one.storage_encrypted,
+            one.publicly_accessible,
+            one.multi_az,
+            one.backup_retention_period,
+            groups
+        ])
     };
     let is_its = |one: &&aws_sdk_rds::types::DbInstance| one.db_instance_identifier().unwrap().starts_with(name);
     let mut all: Vec<_> = answer.db_instances().iter().filter(is_its).map(show).collect();

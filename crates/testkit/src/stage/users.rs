@@ -89,8 +89,11 @@ async fn no_second_factor(place: &Place<'_>) -> Staged {
 async fn credentials(place: &Place<'_>, arn: &str) -> Json {
     let iam = client(place);
     let keys = iam.list_access_keys().user_name(name_of(arn)).send().await.unwrap();
-    let mut keys: Vec<_> =
-        keys.access_key_metadata().iter().map(|key| (key.access_key_id().unwrap().to_owned(), key.status().unwrap().as_str().to_owned())).collect();
+    let mut keys: Vec<_> = keys
+        .access_key_metadata()
+        .iter()
+        .map(|key| (key.access_key_id().unwrap().to_owned(), key.status().unwrap().as_str().to_owned()))
+        .collect();
     keys.sort();
     let profile = iam.get_login_profile().user_name(name_of(arn)).send().await.is_ok();
     json!({"keys": keys, "password": profile})
@@ -174,6 +177,8 @@ async fn expired_in_use(place: &Place<'_>) -> Staged {
     let call = client.create_listener().load_balancer_arn(made.load_balancers()[0].load_balancer_arn().unwrap());
     let call = call.protocol(ProtocolEnum::Https).port(443).default_actions(forward.build());
     call.certificates(Certificate::builder().certificate_arn(&staged.resource).build()).send().await.unwrap();
+    // A new one is being provisioned until somebody looks.
+    client.describe_load_balancers().send().await.unwrap();
     staged
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, io, path::Path, process::Command};
 
 use redress_e2e::World;
-use redress_model::{AccountId, Region};
+use redress_model::{AccountId, Region, Scope};
 use redress_testkit::stage::Ending;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -26,7 +26,9 @@ struct Verdict {
 }
 
 /// Controls that Prowler has no check for, or one that cannot see what was staged; the verdict is a dash.
-const NOT_JUDGED: &[&str] = &["Account.1", "CloudTrail.7", "Config.1"];
+///
+/// Account.1's is always MANUAL; CloudTrail.7's names trails, where the staged bucket has none; RDS.2's wants an open group and a public subnet too.
+const NOT_JUDGED: &[&str] = &["Account.1", "CloudTrail.7", "RDS.2"];
 
 impl Verdicts {
     pub(super) fn of(before: &Scans, after: &Scans, violations: &[Violation<'_>]) -> Self {
@@ -34,7 +36,7 @@ impl Verdicts {
             let spec = violation.entry.spec;
             let say = |scans: &Scans| {
                 let scan = scans.get(&violation.place.account).filter(|_| !NOT_JUDGED.contains(&spec.id));
-                scan.map_or_else(|| "-".to_owned(), |scan| status(scan, spec.id, &violation.staged.resource))
+                scan.map_or_else(|| "-".to_owned(), |scan| status(scan, spec.id, violation))
             };
             (spec.id, Verdict { before: say(before), after: say(after), is_fixed: violation.case.ending == Ending::Fixed })
         };
@@ -48,9 +50,14 @@ impl Verdicts {
 
     /// The remediated controls whose verdict did not turn from FAIL to PASS.
     pub(super) fn unconvinced(&self) -> Vec<&'static str> {
-        let turned = |verdict: &Verdict| verdict.before == "FAIL" && verdict.after == "PASS";
+        // What was deleted is spoken of no more.
+        let turned = |verdict: &Verdict| verdict.before == "FAIL" && ["PASS", "none"].contains(&verdict.after.as_str());
         let is_judged = |control: &str| !NOT_JUDGED.contains(&control);
-        self.0.iter().filter(|(control, verdict)| verdict.is_fixed && is_judged(control) && !turned(verdict)).map(|(control, _)| *control).collect()
+        self.0
+            .iter()
+            .filter(|(control, verdict)| verdict.is_fixed && is_judged(control) && !turned(verdict))
+            .map(|(control, _)| *control)
+            .collect()
     }
 }
 
@@ -78,14 +85,25 @@ pub(super) fn scan(python: &Path, world: &World, accounts: &[AccountId], regions
     Ok(scans)
 }
 
-/// The worst status of the staged resource; of all resources where Prowler names none alike (accounts, policies).
-fn status(scan: &Json, control: &str, resource: &str) -> String {
-    let name = resource.rsplit(['/', ':']).next().unwrap_or(resource);
+/// The worst status of the staged resource; of all in its region where Prowler names none alike (accounts, policies).
+fn status(scan: &Json, control: &str, violation: &Violation<'_>) -> String {
+    let last = |id: &str| id.rsplit(['/', ':']).next().unwrap_or(id).to_owned();
+    let name = last(&violation.staged.resource);
     let checks = scan.get(control).and_then(Json::as_object).into_iter().flat_map(|checks| checks.values());
     let rows: Vec<_> = checks.filter_map(Json::as_array).flatten().collect();
     let text = |row: &Json, key: &str| row.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-    let own: Vec<_> = rows.iter().filter(|row| text(row, "resource").contains(name)).copied().collect();
-    let judged = if own.is_empty() { rows } else { own };
+    let named: Vec<_> = rows.iter().filter(|row| last(&text(row, "resource")) == name).copied().collect();
+    let about = |row: &&&Json| text(row, "resource").contains(&name) && !text(row, "resource").contains("-redress-");
+    let about: Vec<_> = rows.iter().filter(about).copied().collect();
+    let is_global = violation.entry.spec.scope == Scope::Global;
+    let here = |row: &&&Json| is_global || text(row, "region") == violation.place.region.as_str();
+    // An account is spoken of by region, and the policy of IAM.27 once for all who have it. What is gone has no row.
+    let is_whole = violation.entry.spec.resources == ["AwsAccount"] || control == "IAM.27";
+    let judged = match (is_whole, named.is_empty()) {
+        (true, _) => rows.iter().filter(here).copied().collect(),
+        (false, false) => named,
+        (false, true) => about,
+    };
     let has = |status: &str| judged.iter().any(|row| text(row, "status") == status);
     ["FAIL", "MANUAL", "PASS"].into_iter().find(|status| has(status)).unwrap_or("none").to_owned()
 }

@@ -119,6 +119,43 @@ Resources:
               StringEquals:
                 sts:ExternalId: !Ref ExternalId
                 aws:PrincipalOrgID: !Ref OrganizationId
+
+  # Lent to VPC flow logs. It is made here and not by the member role: who can make roles can make himself administrator.
+  FlowLogsRole:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: redress-vpc-flow-logs
+      Path: /redress/
+      Description: Writes the flow logs that Redress makes.
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal:
+              Service: vpc-flow-logs.amazonaws.com
+            Action: sts:AssumeRole
+            Condition:
+              StringEquals:
+                aws:SourceAccount: !Ref AWS::AccountId
+              ArnLike:
+                aws:SourceArn: !Sub arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:vpc-flow-log/*
+      Policies:
+        - PolicyName: write-flow-logs
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+              - Effect: Allow
+                Action:
+                  - logs:CreateLogGroup
+                  - logs:CreateLogStream
+                  - logs:DescribeLogStreams
+                  - logs:PutLogEvents
+                Resource:
+                  - !Sub arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/redress/vpc-flow-logs
+                  - !Sub arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/redress/vpc-flow-logs:*
+              - Effect: Allow
+                Action: logs:DescribeLogGroups
+                Resource: "*"
 "#;
 
 const TAIL: &str = r"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,9 @@ def _document(policy: Any) -> str:
     if isinstance(policy, str):
         return policy
     if isinstance(policy, dict):
-        return policy["policy_document"]
+        # CloudFormation gives the document itself.
+        document = policy.get("policy_document", policy)
+        return document if isinstance(document, str) else json.dumps(document)
     return next(version.document for version in policy.versions if version.is_default)
 
 
