@@ -16,7 +16,7 @@ BINARIES := --workspace --bins
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: build venvs ## The main job, seen: fourteen violations found, thirteen set right and verified, one told, one undone; evidence in target/demo
+demo: build venvs ## The main job, seen: a violation of every control in three accounts and two regions, set right or told, one undone; evidence in target/demo
 	@target/debug/xtask demo
 
 test: build venvs .venv/infra/.stamp ## Every test

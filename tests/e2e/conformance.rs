@@ -1,6 +1,6 @@
 //! Four forms for every bad example of every control: plan, apply, twice, undo.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use libtest_mimic::Trial;
 use redress_controls::find;
@@ -30,7 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         .collect()
 }
 
-/// The most rounds that work of several stages takes.
+/// The most stages that an undo goes back.
 const ROUNDS: usize = 20;
 
 /// A staged violation, its finding, and what it looked like.
@@ -71,28 +71,6 @@ impl Bad {
         self.case.ending == Ending::Told
     }
 
-    /// Follows the finding to its end: a person says yes to every question, and every minute comes for which work wants to be woken.
-    async fn follow(&self, before: Option<&Seen>) -> Seen {
-        let mut seen = self.world.answer(&self.finding, before).await;
-        for _ in 0..ROUNDS {
-            match seen.outcome.as_str() {
-                "needs-approval" => {
-                    assert_eq!(seen.workflow, "NOTIFIED", "{}", seen.note);
-                    // Events carry whole seconds; an answer within the second of the question would count as earlier.
-                    tokio::time::sleep(Duration::from_millis(1100)).await;
-                    self.world.choose("RedressApprove", &self.finding);
-                }
-                "in-progress" => {
-                    assert_ne!(seen.workflow, "RESOLVED", "{}", seen.note);
-                    self.world.wake();
-                }
-                _ => return seen,
-            }
-            seen = self.world.answer(&self.finding, Some(&seen)).await;
-        }
-        panic!("it does not end: {seen:?}")
-    }
-
     /// How it is to end.
     fn assert_ended(&self, seen: &Seen) {
         let expected = match self.case.ending {
@@ -124,7 +102,7 @@ async fn apply(case: Case) {
     let bad = Bad::stage(case).await;
     let inventory = bad.world.inventory(&bad.place.account);
     bad.world.import(&bad.finding).await;
-    let seen = bad.follow(None).await;
+    let seen = bad.world.follow(&bad.finding, None).await;
     let record = bad.world.record(&seen.run).await;
     assert_eq!(record["controls"], json!([case.control]));
     assert_eq!(record["resource"]["account"], json!(bad.staged.account.as_str()));
@@ -159,7 +137,7 @@ fn differences(before: &Map<String, Json>, after: &Map<String, Json>) -> Vec<Str
 async fn twice(case: Case) {
     let bad = Bad::stage(case).await;
     bad.world.import(&bad.finding).await;
-    let first = bad.follow(None).await;
+    let first = bad.world.follow(&bad.finding, None).await;
     let after = bad.now().await;
     bad.world.reopen(&bad.finding).await;
     bad.world.import(&again(&bad.finding)).await;
@@ -183,11 +161,11 @@ fn again(finding: &Json) -> Json {
 async fn undo(case: Case) {
     let bad = Bad::stage(case).await;
     bad.world.import(&bad.finding).await;
-    let mut seen = bad.follow(None).await;
+    let mut seen = bad.world.follow(&bad.finding, None).await;
     let after = bad.now().await;
     for _ in 0..ROUNDS {
         bad.world.choose("RedressUndo", &bad.finding);
-        seen = bad.follow(Some(&seen)).await;
+        seen = bad.world.follow(&bad.finding, Some(&seen)).await;
         if bad.is_told() {
             assert_eq!((seen.outcome.as_str(), seen.workflow.as_str()), ("held", "NOTIFIED"), "{}", seen.note);
             return assert_eq!(bad.now().await, bad.before);

@@ -31,6 +31,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("journeys::undo_is_refused_where_somebody_else_changed_the_value_since", drifted),
         trial("journeys::acts_in_the_region_of_the_resource", cross_region),
         trial("journeys::both_password_findings_keep_every_other_field", both_passwords),
+        trial("journeys::a_finding_that_has_passed_is_closed_and_fails_as_news", passed),
+        trial("journeys::a_slow_migration_waits_for_every_stage_and_loses_no_attribute", slow_migration),
+        trial("journeys::a_second_finding_starts_no_second_migration", second_finding),
+        trial("journeys::an_undone_exchange_of_databases_gives_the_original_its_name_back_though_the_finding_has_passed", exchange_undone),
         trial("journeys::an_image_is_never_overwritten", one_image),
         trial("journeys::no_secret_and_no_whole_event_is_logged", quiet_logs),
     ]
@@ -342,4 +346,88 @@ async fn quiet_logs() {
             }
         }
     }
+}
+
+/// Security Hub's later evaluation of the same finding.
+fn evaluated(finding: &Json, status: &str, at: &str) -> Json {
+    let mut later = finding.clone();
+    later["Compliance"]["Status"] = json!(status);
+    later["UpdatedAt"] = json!(at);
+    later
+}
+
+async fn passed() {
+    let (place, _, finding) = bad("IAM.9").await;
+    let device = |kind: &str| {
+        let body = json!({"account": place.account.as_str(), "AccountMFAEnabled": i32::from(kind != "none"), "RootMFADevice": kind});
+        place.local.post("account-summary", &body);
+    };
+    AUTO.import(&finding).await;
+    let told = AUTO.answer(&finding, None).await;
+    assert_eq!((told.outcome.as_str(), told.workflow.as_str()), ("needs-person", "NOTIFIED"));
+    device("hardware");
+    AUTO.import(&evaluated(&finding, "PASSED", "2030-01-01T00:00:00Z")).await;
+    let closed = AUTO.answer(&finding, Some(&told)).await;
+    assert_eq!((closed.outcome.as_str(), closed.workflow.as_str()), ("compliant", "RESOLVED"), "{}", closed.note);
+    device("none");
+    AUTO.import(&evaluated(&finding, "FAILED", "2030-01-02T00:00:00Z")).await;
+    let again = AUTO.answer(&finding, Some(&closed)).await;
+    assert_eq!((again.outcome.as_str(), again.workflow.as_str()), ("needs-person", "NOTIFIED"));
+}
+
+async fn slow_migration() {
+    let place = AUTO.place().await;
+    let (place, staged, finding) = self::staged(place, "RDS.3").await;
+    let before = staged.observe(&place).await;
+    place.local.post("transitions", &json!({"account": place.account.as_str(), "kind": "rds", "steps": 6}));
+    AUTO.import(&finding).await;
+    let seen = AUTO.follow(&finding, None).await;
+    assert!(["remediated", "compliant"].contains(&seen.outcome.as_str()), "{}", seen.note);
+    assert_eq!(seen.workflow, "RESOLVED");
+    let after = staged.observe(&place).await;
+    let name = staged.resource.rsplit(':').next().unwrap();
+    let of = |seen: &Json, name: &str| {
+        let all = seen["instances"].as_array().unwrap().clone();
+        all.into_iter().find(|one| one[0] == json!(name)).unwrap_or_else(|| panic!("no {name} in {seen}"))
+    };
+    let (was, is, kept) = (of(&before, name), of(&after, name), of(&after, &format!("{name}-redress-old")));
+    assert_eq!((was[1].clone(), is[1].clone(), kept[1].clone()), (json!(false), json!(true), json!(false)));
+    for attribute in 2..6 {
+        assert_eq!((&was[attribute], &was[attribute]), (&is[attribute], &kept[attribute]), "{after}");
+    }
+}
+
+async fn second_finding() {
+    let (place, staged, first) = bad("RDS.3").await;
+    let mut second = first.clone();
+    second["Id"] = json!(format!("{}-again", first["Id"].as_str().unwrap()));
+    place.local.post("transitions", &json!({"account": place.account.as_str(), "kind": "rds", "steps": 1000}));
+    AUTO.import(&first).await;
+    let asked = AUTO.answer(&first, None).await;
+    assert_eq!(asked.outcome, "needs-approval", "{}", asked.note);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    AUTO.choose("RedressApprove", &first);
+    let begun = AUTO.answer(&first, Some(&asked)).await;
+    let snapshots = staged.observe(&place).await["snapshots"].clone();
+    assert_eq!((begun.outcome.as_str(), snapshots.as_array().unwrap().len()), ("in-progress", 1), "{}", begun.note);
+    AUTO.import(&second).await;
+    let waits = AUTO.answer(&second, None).await;
+    assert_eq!(waits.outcome, "in-progress", "{}", waits.note);
+    assert_eq!(staged.observe(&place).await["snapshots"], snapshots);
+}
+
+async fn exchange_undone() {
+    let (place, staged, finding) = bad("RDS.3").await;
+    let before = staged.observe(&place).await["instances"].clone();
+    AUTO.import(&finding).await;
+    let done = AUTO.follow(&finding, None).await;
+    assert_eq!(done.outcome, "remediated", "{}", done.note);
+    AUTO.import(&evaluated(&finding, "PASSED", "2030-01-01T00:00:00Z")).await;
+    AUTO.choose("RedressUndo", &finding);
+    let undone = AUTO.follow(&finding, Some(&done)).await;
+    assert_eq!((undone.outcome.as_str(), undone.workflow.as_str()), ("undone", "NOTIFIED"), "{}", undone.note);
+    let name = staged.resource.rsplit(':').next().unwrap();
+    let now = staged.observe(&place).await["instances"].clone();
+    let original = |all: &Json| all.as_array().unwrap().iter().find(|one| one[0] == json!(name)).cloned();
+    assert_eq!(original(&now), original(&before), "the original does not have its name: {now}");
 }

@@ -31,6 +31,9 @@ static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
     Duration::from_secs(seconds.unwrap_or(90))
 });
 
+/// The most rounds that work of several stages takes.
+const ROUNDS: usize = 40;
+
 /// The suite, deployed from its real template with its real binaries.
 pub struct World {
     local: LocalAws,
@@ -162,6 +165,45 @@ impl World {
             logs[logs.len().saturating_sub(8)..].join("\n")
         });
         panic!("no answer to {} in {:?}\n{}", finding["Id"], *PATIENCE, logs.join("\n---\n"))
+    }
+
+    /// Follows a finding to its end: a person says yes to every question, and every minute comes for which work wants to be woken.
+    pub async fn follow(&self, finding: &Json, before: Option<&Seen>) -> Seen {
+        let mut seen = self.answer(finding, before).await;
+        for _ in 0..ROUNDS {
+            match seen.outcome.as_str() {
+                "needs-approval" => {
+                    assert_eq!(seen.workflow, "NOTIFIED", "{}", seen.note);
+                    // Events carry whole seconds; an answer within the second of the question would count as earlier.
+                    tokio::time::sleep(Duration::from_millis(1100)).await;
+                    self.choose("RedressApprove", finding);
+                }
+                "in-progress" => {
+                    assert_ne!(seen.workflow, "RESOLVED", "{}", seen.note);
+                    seen = self.wake_until_answered(finding, &seen).await;
+                    continue;
+                }
+                _ => return seen,
+            }
+            seen = self.answer(finding, Some(&seen)).await;
+        }
+        panic!("it does not end: {seen:?}");
+    }
+
+    /// Lets minute after minute come. What is waited for is said once, so many runs may pass before there is something new on the finding.
+    async fn wake_until_answered(&self, finding: &Json, before: &Seen) -> Seen {
+        let asked = Instant::now();
+        while asked.elapsed() < *PATIENCE {
+            self.wake();
+            for _ in 0..6 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                match self.see(finding).await {
+                    Some(seen) if seen.run != before.run => return seen,
+                    Some(_) | None => {}
+                }
+            }
+        }
+        self.answer(finding, Some(before)).await
     }
 
     /// Opens the finding again, as Security Hub does when a control fails anew.

@@ -135,6 +135,7 @@ impl Finding {
 }
 
 /// Where a finding stands, in words that all formats share.
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own in the formats")]
 struct Standing<'a> {
     is_active: bool,
     is_failed: bool,
