@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_config::types::{
-    ConfigurationRecorder, DeliveryChannel, ExclusionByResourceTypes, RecordingGroup, RecordingStrategy, RecordingStrategyType,
-    ResourceType,
+    ConfigurationRecorder, ConfigurationRecorderStatus, DeliveryChannel, ExclusionByResourceTypes, RecordingGroup, RecordingStrategy,
+    RecordingStrategyType, ResourceType,
 };
 use redress_aws::Called;
 use redress_remediation::{Account, Action, Result, Setting, Undo};
@@ -165,7 +165,7 @@ impl Setting for Recorder {
         let Some(recorder) = Self::live(&client).await? else { return Ok(Some((None, facts))) };
         let name = recorder.name().ok_or_else(|| incomplete(RECORDERS, "name"))?.to_owned();
         let status = client.describe_configuration_recorder_status().configuration_recorder_names(&name).send().await.called(STATUS)?;
-        let recording = status.configuration_recorders_status().first().is_some_and(|status| status.recording());
+        let recording = status.configuration_recorders_status().first().is_some_and(ConfigurationRecorderStatus::recording);
         let role = recorder.role_arn().unwrap_or_default().to_owned();
         Ok(Some((Some(Recording { name, recording, role, group: group(&recorder), bucket }), facts)))
     }
@@ -220,7 +220,7 @@ impl Setting for Recorder {
 
     fn is_ours(from: &Self::Value, to: &Self::Value, live: &Self::Value) -> bool {
         let Some(live) = live else { return from.is_none() };
-        let like = |one: &Recording| one.name == live.name && one.group == live.group && one.role == live.role;
-        [from, to].into_iter().flatten().any(like)
+        let is_like = |one: &Recording| one.name == live.name && one.group == live.group && one.role == live.role;
+        [from, to].into_iter().flatten().any(is_like)
     }
 }

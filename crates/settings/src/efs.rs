@@ -6,7 +6,9 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use aws_sdk_efs::types::{BackupPolicy, FileSystemDescription, LifeCycleState, LifecyclePolicy, MountTargetDescription, Status, Tag};
+use aws_sdk_efs::types::{
+    BackupPolicy, FileSystemDescription, FileSystemSize, LifeCycleState, LifecyclePolicy, MountTargetDescription, Status, Tag,
+};
 use redress_aws::Called;
 use redress_remediation::{Account, Action, Error, Kind, Result, Setting, Undo};
 use serde::{Deserialize, Serialize};
@@ -241,7 +243,7 @@ impl Setting for EncryptedTwin {
     async fn get(&self, account: &Account) -> Result<Option<(TwinOf, TwinFacts)>> {
         let client = account.client(gated!(aws_sdk_efs));
         let Some(system) = Self::describe(&client, &self.system).await? else { return Ok(None) };
-        let size = |system: &FileSystemDescription| system.size_in_bytes().map_or(0, |size| size.value());
+        let size = |system: &FileSystemDescription| system.size_in_bytes().map_or(0, FileSystemSize::value);
         let mut facts =
             TwinFacts { system: self.system.clone(), region: account.region().to_string(), bytes: size(&system), ..TwinFacts::default() };
         if system.encrypted.unwrap_or(false) {

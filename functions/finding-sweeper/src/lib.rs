@@ -134,8 +134,8 @@ impl Function for FindingSweeper {
         let woken_for: Option<Vec<Timestamp>> = batch.iter().map(due).collect();
         let swept = match woken_for.into_iter().flatten().max() {
             // Woken for what is due at a time, which our clock may not have reached yet.
-            Some(due) => self.send_what_is_due(now.max(due)).await.map(|count| info!(count, "woken")),
-            None => self.sweep(now).await,
+            Some(due) => Box::pin(self.send_what_is_due(now.max(due))).await.map(|count| info!(count, "woken")),
+            None => Box::pin(self.sweep(now)).await,
         };
         let Err(error) = swept else { return Vec::new() };
         error!(%error, "comes again");

@@ -137,6 +137,7 @@ mod tests {
         Some(Recording { name: name.into(), recording, role: ROLE.into(), group, bucket: Some("config-logs".into()) })
     }
 
+    #[expect(clippy::ref_option, reason = "the value of the setting is an option")]
     fn want(value: &Option<Recording>, params: &RecorderParams) -> Want<Option<Recording>> {
         let facts = RecorderFacts {
             linked_role: ROLE.into(),

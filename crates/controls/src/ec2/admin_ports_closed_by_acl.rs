@@ -2,7 +2,7 @@
 //! Ports 22 and 3389 are open to the world at the door of the subnet, whatever its security groups say.
 //!
 //! # Remedy
-//! An entry that lets TCP or UDP in from 0.0.0.0/0 or ::/0 to one of the ports is replaced by narrower ones that let everything else in as
+//! An entry that lets TCP or UDP in from `0.0.0.0/0` or `::/0` to one of the ports is replaced by narrower ones that let everything else in as
 //! before, beside entries that let the VPC's own networks use the two ports. The new entries are made before the old one goes, under free
 //! numbers between the same neighbours. An entry for all traffic, such as rule 100 of a default ACL, stays: before it the two ports are
 //! denied, with approval only.

@@ -3,7 +3,7 @@
 //!
 //! # Remedy
 //! Deletes the one server certificate of the finding, if it has expired and nothing uses it: every load balancer in every region of the
-//! account and every CloudFront distribution is asked first. Its metadata, body and chain are saved.
+//! account and every `CloudFront` distribution is asked first. Its metadata, body and chain are saved.
 //!
 //! # Impact
 //! None: the certificate is of no use to anybody. One that is still in use is not touched; the finding names who uses it.

@@ -65,6 +65,6 @@ mod tests {
             panic!("nothing is asked")
         };
         let trail = to.trails.values().next().unwrap();
-        assert_eq!((trail.selectors.objects(true), trail.selectors.objects(!true)), (true, false));
+        assert_eq!((trail.selectors.objects(true), trail.selectors.objects(false)), (true, false));
     }
 }

@@ -38,7 +38,7 @@ pub struct ServerCertificate {
 pub struct Certificate {
     /// Its ARN.
     pub arn: String,
-    /// Its unique id, by which CloudFront knows it.
+    /// Its unique id, by which `CloudFront` knows it.
     pub id: String,
     /// The certificate, in PEM.
     pub body: String,

@@ -95,8 +95,8 @@ impl Setting for SupportRoles {
     async fn put(&self, account: &Account, from: &Self::Value, to: &Self::Value) -> Result<()> {
         let client = account.client(gated!(aws_sdk_iam));
         let policy = Self::policy(account.partition().as_str());
-        let had_access = from.as_ref().is_some_and(|role| role.has_access);
-        let has_access = to.as_ref().is_some_and(|role| role.has_access);
+        let before = from.as_ref().is_some_and(|role| role.has_access);
+        let after = to.as_ref().is_some_and(|role| role.has_access);
         if from.is_none() && to.is_some() {
             let trusted = self.trusted.as_ref().ok_or_else(|| Error::malformed(CREATE, "nobody is named who may assume the role"))?;
             let statement = json!({"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"});
@@ -104,7 +104,7 @@ impl Setting for SupportRoles {
             let call = client.create_role().role_name(NAME).path(PATH).assume_role_policy_document(trust.to_string());
             call.description("Handles cases with AWS Support. Made by Redress for IAM.18.").send().await.called(CREATE)?;
         }
-        match (had_access, has_access) {
+        match (before, after) {
             (false, true) => client.attach_role_policy().role_name(NAME).policy_arn(&policy).send().await.called(ATTACH).map(|_| ())?,
             (true, false) => client.detach_role_policy().role_name(NAME).policy_arn(&policy).send().await.called(DETACH).map(|_| ())?,
             (true, true) | (false, false) => {}

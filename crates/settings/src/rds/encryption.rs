@@ -146,8 +146,8 @@ fn is_encrypted(instance: &DbInstance) -> bool {
 
 /// The attributes that make an instance what it is, by their API names: what must be alike before the names are exchanged.
 fn attributes(of: &DbInstance) -> BTreeMap<&'static str, String> {
-    fn text<T: fmt::Debug>(value: &Option<T>) -> String {
-        value.as_ref().map_or_else(|| "none".into(), |value| format!("{value:?}").trim_matches('"').to_owned())
+    fn text<T: fmt::Debug>(value: Option<&T>) -> String {
+        value.map_or_else(|| "none".into(), |value| format!("{value:?}").trim_matches('"').to_owned())
     }
     fn list<'a>(items: impl Iterator<Item = Option<&'a str>>) -> String {
         items.flatten().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
@@ -155,32 +155,32 @@ fn attributes(of: &DbInstance) -> BTreeMap<&'static str, String> {
     let tags = of.tag_list().iter().filter(|tag| ![Some(TAG), Some(COMPLETED)].contains(&tag.key()) && is_own(tag));
     let tags: Vec<String> = tags.map(|tag| format!("{}={}", tag.key().unwrap_or_default(), tag.value().unwrap_or_default())).collect();
     BTreeMap::from([
-        ("DBInstanceClass", text(&of.db_instance_class)),
-        ("Engine", text(&of.engine)),
-        ("EngineVersion", text(&of.engine_version)),
-        ("LicenseModel", text(&of.license_model)),
-        ("Port", text(&of.endpoint.as_ref().and_then(|endpoint| endpoint.port))),
-        ("MultiAZ", text(&of.multi_az)),
-        ("PubliclyAccessible", text(&of.publicly_accessible)),
-        ("AutoMinorVersionUpgrade", text(&of.auto_minor_version_upgrade)),
-        ("CopyTagsToSnapshot", text(&of.copy_tags_to_snapshot)),
-        ("DeletionProtection", text(&of.deletion_protection)),
-        ("IAMDatabaseAuthentication", text(&of.iam_database_authentication_enabled)),
-        ("StorageType", text(&of.storage_type)),
-        ("Iops", text(&of.iops)),
-        ("StorageThroughput", text(&of.storage_throughput)),
-        ("MaxAllocatedStorage", text(&of.max_allocated_storage)),
-        ("BackupRetentionPeriod", text(&of.backup_retention_period)),
-        ("PreferredBackupWindow", text(&of.preferred_backup_window)),
-        ("PreferredMaintenanceWindow", text(&of.preferred_maintenance_window)),
-        ("CACertificateIdentifier", text(&of.ca_certificate_identifier)),
-        ("MonitoringInterval", text(&of.monitoring_interval.filter(|seconds| *seconds > 0))),
-        ("MonitoringRoleArn", text(&of.monitoring_role_arn)),
-        ("PerformanceInsights", text(&of.performance_insights_enabled.filter(|on| *on))),
-        ("PerformanceInsightsKMSKeyId", text(&of.performance_insights_kms_key_id)),
-        ("PerformanceInsightsRetentionPeriod", text(&of.performance_insights_retention_period)),
-        ("NetworkType", text(&of.network_type)),
-        ("DBSubnetGroup", text(&of.db_subnet_group.as_ref().and_then(|group| group.db_subnet_group_name.clone()))),
+        ("DBInstanceClass", text(of.db_instance_class.as_ref())),
+        ("Engine", text(of.engine.as_ref())),
+        ("EngineVersion", text(of.engine_version.as_ref())),
+        ("LicenseModel", text(of.license_model.as_ref())),
+        ("Port", text(of.endpoint.as_ref().and_then(|endpoint| endpoint.port).as_ref())),
+        ("MultiAZ", text(of.multi_az.as_ref())),
+        ("PubliclyAccessible", text(of.publicly_accessible.as_ref())),
+        ("AutoMinorVersionUpgrade", text(of.auto_minor_version_upgrade.as_ref())),
+        ("CopyTagsToSnapshot", text(of.copy_tags_to_snapshot.as_ref())),
+        ("DeletionProtection", text(of.deletion_protection.as_ref())),
+        ("IAMDatabaseAuthentication", text(of.iam_database_authentication_enabled.as_ref())),
+        ("StorageType", text(of.storage_type.as_ref())),
+        ("Iops", text(of.iops.as_ref())),
+        ("StorageThroughput", text(of.storage_throughput.as_ref())),
+        ("MaxAllocatedStorage", text(of.max_allocated_storage.as_ref())),
+        ("BackupRetentionPeriod", text(of.backup_retention_period.as_ref())),
+        ("PreferredBackupWindow", text(of.preferred_backup_window.as_ref())),
+        ("PreferredMaintenanceWindow", text(of.preferred_maintenance_window.as_ref())),
+        ("CACertificateIdentifier", text(of.ca_certificate_identifier.as_ref())),
+        ("MonitoringInterval", text(of.monitoring_interval.filter(|seconds| *seconds > 0).as_ref())),
+        ("MonitoringRoleArn", text(of.monitoring_role_arn.as_ref())),
+        ("PerformanceInsights", text(of.performance_insights_enabled.filter(|on| *on).as_ref())),
+        ("PerformanceInsightsKMSKeyId", text(of.performance_insights_kms_key_id.as_ref())),
+        ("PerformanceInsightsRetentionPeriod", text(of.performance_insights_retention_period.as_ref())),
+        ("NetworkType", text(of.network_type.as_ref())),
+        ("DBSubnetGroup", text(of.db_subnet_group.as_ref().and_then(|group| group.db_subnet_group_name.clone()).as_ref())),
         ("VpcSecurityGroups", list(of.vpc_security_groups().iter().map(|group| group.vpc_security_group_id()))),
         ("DBParameterGroups", list(of.db_parameter_groups().iter().map(|group| group.db_parameter_group_name()))),
         ("OptionGroups", list(of.option_group_memberships().iter().map(|group| group.option_group_name()))),
@@ -229,7 +229,7 @@ fn obstacle(name: &str, original: &DbInstance) -> Option<String> {
     if original.master_user_secret().is_some() {
         return Some("RDS manages its master password in Secrets Manager, and a restored instance gets another secret".into());
     }
-    if original.domain_memberships().first().is_some() {
+    if !original.domain_memberships().is_empty() {
         return Some("it is a member of a directory domain, which has to be joined anew".into());
     }
     let special = [
@@ -291,11 +291,11 @@ impl EncryptedInstance {
         )?;
         // What is on its way out is gone.
         let all: Vec<DbInstance> = [current, new, old].into_iter().flatten().filter(|instance| status(instance) != "deleting").collect();
-        let named = |wanted: &str| all.iter().find(|instance| name(instance) == Some(wanted)).cloned();
+        let find = |wanted: &str| all.iter().find(|instance| name(instance) == Some(wanted)).cloned();
         Ok(Pieces {
-            current: named(&self.instance),
-            new: named(&self.new_name()),
-            old: named(&self.old_name()),
+            current: find(&self.instance),
+            new: find(&self.new_name()),
+            old: find(&self.old_name()),
             snapshot: snapshot.filter(|snapshot| snapshot.status() != Some("deleting")),
             copy: copy.filter(|copy| copy.status() != Some("deleting")),
         })
@@ -512,7 +512,7 @@ impl Setting for EncryptedInstance {
 
     async fn get(&self, account: &Account) -> Result<Option<(StageOf, MigrationFacts)>> {
         let client = account.client(gated!(aws_sdk_rds));
-        let pieces = self.pieces(&client).await?;
+        let pieces = Box::pin(self.pieces(&client)).await?;
         let Some(stage) = stage(&pieces) else { return Ok(None) };
         let original = pieces.old.as_ref().or(pieces.current.as_ref()).filter(|original| !is_encrypted(original));
         let mut facts = MigrationFacts {
@@ -554,7 +554,7 @@ impl Setting for EncryptedInstance {
             return Ok(());
         }
         if to.stage > from.stage {
-            self.forward(&client, &self.pieces(&client).await?, to.stage).await
+            self.forward(&client, &Box::pin(self.pieces(&client)).await?, to.stage).await
         } else {
             self.back(&client, from.stage).await
         }
@@ -596,6 +596,7 @@ mod tests {
             .build()
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "each is a piece that may be there")]
     fn pieces(current: Option<bool>, new: bool, old: bool, snapshot: bool, copy: bool) -> Pieces {
         let some = |there: bool| there.then(|| DbSnapshot::builder().status("available").build());
         Pieces {
@@ -608,6 +609,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::large_stack_arrays, reason = "descriptions of the SDK are large")]
     fn the_stage_is_read_from_what_there_is() {
         for (pieces, expected) in [
             (pieces(Some(false), false, false, false, false), Some(Stage::Unencrypted)),

@@ -110,5 +110,5 @@ async fn recorders(place: &Place<'_>, _id: &str) -> Json {
         json!([one.name(), one.role_arn(), group.all_supported(), group.include_global_resource_types()])
     };
     let recorders: Vec<_> = recorders.configuration_recorders().iter().map(show).collect();
-    json!({"recorders": recorders, "recording": status.configuration_recorders_status().iter().map(|one| one.recording()).collect::<Vec<_>>()})
+    json!({"recorders": recorders, "recording": status.configuration_recorders_status().iter().map(aws_sdk_config::types::ConfigurationRecorderStatus::recording).collect::<Vec<_>>()})
 }

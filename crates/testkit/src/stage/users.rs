@@ -49,8 +49,8 @@ async fn key(iam: &aws_sdk_iam::Client, user: &str) -> String {
 
 async fn unused_key(place: &Place<'_>) -> Staged {
     let (iam, user) = user(place).await;
-    let (unused, used) = (key(&iam, &user).await, key(&iam, &user).await);
-    let keys = json!({unused: {"created_days": 200, "last_used_days": 46}, used: {"created_days": 200, "last_used_days": 1}});
+    let (unused, daily) = (key(&iam, &user).await, key(&iam, &user).await);
+    let keys = json!({unused: {"created_days": 200, "last_used_days": 46}, daily: {"created_days": 200, "last_used_days": 1}});
     place.local.post("iam-age", &json!({"account": place.account.as_str(), "user": user, "created_days": 300, "keys": keys}));
     staged(place, &user)
 }
