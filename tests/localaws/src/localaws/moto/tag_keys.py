@@ -35,7 +35,9 @@ def _tags(account: str, arn: str) -> dict[str, str]:
 def of_resource(caller: Principal, account: str, arn: str | None) -> dict[str, str]:
     """The condition keys, in lower case."""
     policies = [*caller.policies, *(policy for limit in caller.limits for policy in limit)]
-    if arn is None or not arn.startswith("arn:") or not any("resourcetag/" in policy.lower() for policy in policies):
+    if arn is None or not arn.startswith("arn:"):
+        return {}
+    if not any("resourcetag/" in policy.lower() for policy in policies):
         return {}
     tags = _tags(account, arn)
     service = arn.split(":")[2]

@@ -21,6 +21,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
+from moto.rds import models
 from moto.rds.exceptions import (
     DBInstanceAlreadyExists,
     DBInstanceNotFoundError,
@@ -28,7 +29,6 @@ from moto.rds.exceptions import (
     KMSKeyNotAccessibleFault,
     RDSClientError,
 )
-from moto.rds import models
 from moto.rds.models import DBInstance, DBInstanceClustered, DBSnapshot, RDSBackend
 from moto.rds.responses import RDSResponse
 

@@ -6,7 +6,8 @@
 - The expected bucket owner is not checked. Buckets are open to all accounts, also without a policy.
 - The tags of a deleted bucket stay, and the next one of its name has them.
 - ListBuckets stops at MaxBuckets without a token.
-- GetBucketVersioning's answer is called after the operation; AWS calls it VersioningConfiguration, and strict clients insist.
+- GetBucketVersioning's answer is called after the operation; AWS calls it VersioningConfiguration, on
+  which strict clients insist.
 - MFA delete is not kept. Here it is, whatever code of a device comes with it.
 """
 
