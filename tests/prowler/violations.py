@@ -30,6 +30,7 @@ class Violations:
         for name in (self.bucket, self._logs):
             s3.create_bucket(Bucket=name)
         s3.put_bucket_policy(Bucket=self.bucket, Policy=self._policy(tls_only=False))
+        s3.put_bucket_policy(Bucket=self._logs, Policy=self._policy(tls_only=False, bucket=self._logs))
         self.key = self.client("kms").create_key()["KeyMetadata"]["KeyId"]
         common = {
             "Engine": "postgres",
@@ -73,6 +74,9 @@ class Violations:
         arn = f"arn:aws:s3:::{bucket or self.bucket}"
         principal = {"AWS": f"arn:aws:iam::{self.account}:root"}
         read = {"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": f"{arn}/*"}
+        service = {"Service": "cloudtrail.amazonaws.com"}
+        trail = {"Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": arn}
+        logs = {"Effect": "Allow", "Principal": service, "Action": "s3:PutObject", "Resource": f"{arn}/*"}
         deny = {
             "Effect": "Deny",
             "Principal": "*",
@@ -80,7 +84,9 @@ class Violations:
             "Resource": [arn, f"{arn}/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
-        return json.dumps({"Version": "2012-10-17", "Statement": [read, deny] if tls_only else [read]})
+        return json.dumps(
+            {"Version": "2012-10-17", "Statement": [read, trail, logs, *([deny] if tls_only else [])]}
+        )
 
     def _make_in_iam(self) -> None:
         iam = self.client("iam")

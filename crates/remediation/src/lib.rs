@@ -12,6 +12,11 @@
 //! that a setting which can only be replaced as a whole is written once. The traits of ledger, vault, hub and post live in `redress-aws`,
 //! because arrows between crates point down.
 //!
+//! A setting whose `STAGED` is true takes several runs: each makes one transition, what it leaves as planned proves it, and the job comes again
+//! by a one-shot schedule. A person's yes carries from one question to the next ([`Want::Ask`]) and no further; an undo goes back a stage at a
+//! time, and goes on by itself from a value at which nobody can be left ([`Setting::rests`]). Where the work stands is read from the account,
+//! never remembered, so that a run which dies is continued by the next.
+//!
 //! [`guards`] stand between plan and change. What they know of the resource's surroundings is read by [`Surroundings`]; what the policy
 //! says comes with the [`Work`], and is decided once more where it depends on tags.
 
