@@ -23,7 +23,7 @@ use self::{
 use crate::{
     Image, Reading, Surroundings, Want,
     guards::{self, Blast, Contest, Question, Situation},
-    plan::{Applying, Plan, Proof, Verified},
+    plan::{Applying, FIRST_PAUSE, Plan, Proof, Verified},
 };
 
 pub use work::{Undecided, View, Work};
@@ -555,9 +555,6 @@ fn as_far_as_it_went(work: &Work, left: &Reading, changes: Vec<String>, now: Tim
     }
     Ok(Outcome::Remediated { changes })
 }
-
-/// The first pause of work that goes on later.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The pause before the next round: twice as long each time, up to an hour.
 pub(super) fn pause(work: &Work) -> SignedDuration {

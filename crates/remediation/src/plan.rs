@@ -110,8 +110,8 @@ const PATIENCE: &[Duration] = &[
     Duration::from_secs(8),
 ];
 
-/// So soon is looked again at a change that was accepted and does not show.
-const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(1);
+/// The first pause of work that goes on later.
+pub(crate) const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 impl Plan {
     /// The plan that leads from `before` to `after`.
@@ -234,7 +234,7 @@ impl Applied {
                 _ => None,
             });
             if let Some(why) = busy {
-                let next = at.clock.now() + FIRST_LOOK;
+                let next = at.clock.now() + FIRST_PAUSE;
                 let why = format!("the change was accepted and does not show yet: {why}");
                 return Ok(Verified::Not { outcome: Outcome::InProgress { why, changes: Vec::new(), next }, left: Some(self.plan.after) });
             }

@@ -117,13 +117,26 @@ async fn an_undo_goes_down_a_stage_and_never_leaves_anybody_between_two_floors()
 }
 
 #[tokio::test]
+async fn an_undo_that_does_not_show_yet_has_undone_nothing_and_goes_on() {
+    let bench = Bench::default();
+    let stairs = stairs(&bench);
+    begun(&stairs).await;
+    stairs.mood(Mood { wait: Some("the stairs are moving".into()), ..Mood::default() });
+    stairs.faults(&[], &[Fault::Lies]);
+    assert_eq!((run(&stairs, Intent::Undo).await, stairs.level()), ("in-progress", Some(1)));
+    assert_eq!((again(&stairs).await, stairs.level()), ("undone", Some(0)));
+}
+
+#[tokio::test]
 async fn a_finding_that_has_passed_closes_what_was_open_and_changes_nothing() {
     let bench = Bench::default();
     let stairs = stairs(&bench);
     assert_eq!(run(&stairs, Intent::Automatic).await, "needs-approval");
     assert_eq!((run(&stairs, Intent::Passed).await, stairs.level()), ("left alone", Some(0)), "the live resource does not agree");
     stairs.turn(4);
+    assert_eq!(bench.listed.lock().unwrap().len(), 1, "people are yet to be told of the question");
     assert_eq!((run(&stairs, Intent::Passed).await, bench.workflow()), ("compliant", Some(Workflow::Resolved)));
+    assert_eq!(bench.listed.lock().unwrap().len(), 0, "and are not told of it any more");
     assert_eq!(stairs.writes(), 0);
     stairs.turn(0);
     let letters = bench.listed.lock().unwrap().len();

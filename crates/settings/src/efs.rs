@@ -87,8 +87,6 @@ pub struct TwinFacts {
     pub obstacle: Option<String>,
     /// Bytes in the file system, as metered.
     pub bytes: i64,
-    /// Bytes in the twin.
-    pub twin_bytes: i64,
 }
 
 type Client = aws_sdk_efs::Client;
@@ -252,7 +250,6 @@ impl Setting for EncryptedTwin {
         let Some(twin) = self.twin(&client).await? else { return Ok(Some((TwinOf { stage: TwinStage::Alone }, facts))) };
         let id = twin.file_system_id();
         facts.twin = Some(id.to_owned());
-        facts.twin_bytes = size(&twin);
         if !twin.tags().iter().any(|tag| tag.key() == TAG && tag.value() == self.system) {
             facts.obstacle = Some(format!("{id} has the twin's creation token and not its tag"));
         }

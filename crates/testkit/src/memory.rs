@@ -405,7 +405,7 @@ impl Ledger for Bench {
 
     fn strike<'a>(&'a self, item: &'a Listed) -> Answer<'a, ()> {
         injected(&self.ledger_fails, "ledger", || {
-            lock(&self.listed).retain(|other| other != item);
+            lock(&self.listed).retain(|other| (other.list, other.at, &other.key) != (item.list, item.at, &item.key));
             Ok(())
         })
     }

@@ -107,11 +107,12 @@ def test_there_are_twenty_entries_in_each_direction_at_most(acl: Acl) -> None:
 
 def test_network_acls_are_found_by_what_they_have(acl: Acl) -> None:
     acl.put(90, Ipv6CidrBlock="::/0", PortRange={"From": 3389, "To": 3389})
-    filters = {
-        "network-acl-id": acl.id,
-        "entry.ipv6-cidr": "::/0",
-        "entry.port-range.from": "3389",
-    }
+    for port in range(100, 110):
+        acl.put(port, CidrBlock=f"10.{port}.0.0/16", PortRange={"From": port, "To": port})
+    filters = {"network-acl-id": acl.id, "entry.ipv6-cidr": "::/0", "entry.port-range.from": "3389"}
+    # Enough values beside those that an entry does not have that a None comes first now and then.
+    filters |= {f"entry.port-range.{end}": str(port) for port in range(100, 110) for end in ("from", "to")}
+    filters["entry.cidr"] = "10.105.0.0/16"
     for name, value in filters.items():
         found = acl.ec2.describe_network_acls(Filters=[{"Name": name, "Values": [value]}])["NetworkAcls"]
         assert [one["NetworkAclId"] for one in found] == [acl.id]

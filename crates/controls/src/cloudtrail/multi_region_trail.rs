@@ -16,7 +16,7 @@
 
 use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
-use redress_settings::cloudtrail::{AccountTrails, Field, Selector, Selectors, Trail, Trails, TrailsFacts};
+use redress_settings::cloudtrail::{AccountTrails, Selector, Selectors, Trail, Trails, TrailsFacts};
 
 /// CloudTrail.1
 pub struct MultiRegionTrail;
@@ -26,10 +26,6 @@ pub static ENTRY: Entry = Entry::of::<MultiRegionTrail>();
 
 fn records_all(trail: &Trail) -> bool {
     trail.selectors.management(true) && trail.selectors.management(false)
-}
-
-fn all_management() -> Selector {
-    Selector { name: "All management events".into(), fields: [Field::equals("eventCategory", "Management")].into() }
 }
 
 impl Control for MultiRegionTrail {
@@ -65,7 +61,7 @@ impl Control for MultiRegionTrail {
         }
         let rank = |trail: &Trail| (trail.multi_region, trail.logging, records_all(trail));
         let Some((arn, was)) = value.trails.iter().max_by_key(|(_, trail)| rank(trail)) else {
-            let selectors = Selectors { selectors: vec![all_management()], basic: Vec::new() };
+            let selectors = Selectors::all_management();
             let trail = Trail { logging: true, multi_region: true, global_events: true, selectors };
             return Want::Set(Trails { trails: [(facts.ours.clone(), trail)].into() });
         };
@@ -78,7 +74,7 @@ impl Control for MultiRegionTrail {
                 asks.push("events of some sources were left out on purpose, and recording them costs");
             }
             mended.selectors.selectors.retain(|one| !is_management(one));
-            mended.selectors.selectors.push(all_management());
+            mended.selectors.selectors.extend(Selectors::all_management().selectors);
         }
         if value.trails.values().filter(|trail| trail.logging).count() > usize::from(was.logging) {
             asks.push("another trail records already, and a second copy of management events costs");
@@ -90,12 +86,14 @@ impl Control for MultiRegionTrail {
 
 #[cfg(test)]
 mod tests {
+    use redress_settings::cloudtrail::Field;
+
     use super::*;
 
     const MAIN: &str = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main";
 
     fn trail(logging: bool, multi_region: bool) -> Trail {
-        Trail { logging, multi_region, global_events: true, selectors: Selectors { selectors: vec![all_management()], basic: vec![] } }
+        Trail { logging, multi_region, global_events: true, selectors: Selectors::all_management() }
     }
 
     fn want(trails: &[(&str, Trail)], foreign: &[&str]) -> Want<Trails> {
@@ -144,6 +142,6 @@ mod tests {
         let mut only_data = trail(true, true);
         only_data.selectors.selectors = vec![objects.clone()];
         let Want::Set(to) = want(&[(MAIN, only_data)], &[]) else { panic!("nothing is set") };
-        assert_eq!(to.trails[MAIN].selectors.selectors, [objects, all_management()]);
+        assert_eq!(to.trails[MAIN].selectors.selectors, [vec![objects], Selectors::all_management().selectors].concat());
     }
 }

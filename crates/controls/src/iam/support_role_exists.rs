@@ -98,7 +98,6 @@ mod tests {
             account: "111122223333".into(),
             partition: "aws".into(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-            others: 1,
         };
         let params = SupportParams { trusted: trusted.map(|text| Trusted(text.into())) };
         SupportRoleExists::want(&value.map(|has_access| SupportRole { has_access }), &facts, &params)

@@ -73,8 +73,9 @@ pub(super) fn remember(
         let mut earlier = old.map(|last| last.earlier.clone()).unwrap_or_default();
         let before = old.and_then(|last| last.changed);
         let (changed, undone) = match found.outcome {
-            // Of work in stages the one before is the last change now.
-            Outcome::Undone { .. } | Outcome::InProgress { .. } if found.taken_back.is_some() => (earlier.pop(), Some(now)),
+            // Of work in stages the one before is the last change now. An undo that does not show yet has undone nothing.
+            Outcome::Undone { .. } => (earlier.pop(), Some(now)),
+            Outcome::InProgress { ref changes, .. } if found.taken_back.is_some() && !changes.is_empty() => (earlier.pop(), Some(now)),
             _ if found.left.is_some() => {
                 earlier.extend(before.filter(|_| work.views.iter().any(|view| view.entry.staged)));
                 (Some(run.id), None)

@@ -89,6 +89,9 @@ impl Engine<'_> {
         listed.extend(listed_notice.clone());
         self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;
         self.wake(next, run).await;
+        if work.intent == Intent::Passed {
+            self.strike_what_was_open(&record, run).await;
+        }
         let answered = if is_to_be_said && question.is_none() { self.answer(&record, aside).await } else { Ok(()) };
         let answered = answered.and(self.answer_exempt(&record, aside).await);
         let at_once = notice.filter(|notice| is_urgent(&outcome, notice.severity));
@@ -107,6 +110,18 @@ impl Engine<'_> {
         let took = (ended - run.started).total(jiff::Unit::Millisecond).unwrap_or_default();
         info!(run = %run.id, %account, %region, resource = id, controls, mode = %record.mode, outcome = outcome.word(), ms = took, why = outcome.sentence(), "done");
         answered
+    }
+
+    /// What people were yet to be told of a finding that has passed since is taken off the next digest.
+    async fn strike_what_was_open(&self, record: &Record, run: &Run) {
+        for last in record.controls.iter().filter_map(|id| run.memory.get(id)) {
+            let Ok(Some(told)) = self.rim.ledger.load(last.run).await else { continue };
+            let key = format!("{}#{}", record.resource.account, last.run);
+            let item = Listed { list: List::Notices, at: told.ended, key, body: String::new() };
+            if let Err(error) = self.rim.ledger.strike(&item).await {
+                warn!(run = %run.id, %error, "people will be told of what has passed");
+            }
+        }
     }
 
     /// Has the suite woken for what goes on later. Without it the sweeper's own schedule comes a little later.

@@ -43,8 +43,6 @@ pub struct SupportFacts {
     pub partition: String,
     /// Names of roles.
     pub roles: Vec<String>,
-    /// How many users and groups have it: they do not count for the control.
-    pub others: usize,
 }
 
 const NAME: &str = "support-access";
@@ -82,7 +80,6 @@ impl Setting for SupportRoles {
             for role in page.policy_roles().iter().filter_map(|role| role.role_name()) {
                 if role == NAME { has_access = true } else { facts.roles.push(role.to_owned()) }
             }
-            facts.others += page.policy_users().len() + page.policy_groups().len();
         }
         let ours = found(client.get_role().role_name(NAME).send().await.called(GET))?;
         let is_ours = ours.and_then(|answer| answer.role).is_some_and(|role| role.path() == PATH);

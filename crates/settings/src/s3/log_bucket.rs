@@ -34,7 +34,7 @@ pub(crate) fn name(account: &Account) -> String {
     format!("redress-logs-{}-{}", account.id(), account.region())
 }
 
-/// Makes the bucket, or finds the one that was made before, and lets `services` deliver to it.
+/// Makes the bucket, or finds the one that was made before, and lets CloudTrail and S3's access logs deliver to it.
 ///
 /// The name may belong to somebody else: only a bucket of this account is taken.
 ///

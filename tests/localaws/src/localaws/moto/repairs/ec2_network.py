@@ -4,7 +4,8 @@
   fails.
 - Rule numbers may be anything, and there may be any number of entries; AWS has 20 in each direction, with
   the denial at the end. A network ACL of one's own has no such denial.
-- Network ACLs are not found by their ids, nor by entries' IPv6 ranges and ports.
+- Network ACLs are not found by their ids, nor by entries' IPv6 ranges and ports; one with a value among
+  others that have none is found or not, as chance has it.
 - The log group of flow logs is not told by its ARN. They are made with any role. One that may not write is
   told to fail on AWS, as where there is no log group.
 - A default security group does not let in its own members.
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError, InvalidNetworkAclIdError, NetworkAclEntryAlreadyExistsError
 from moto.ec2.models.flow_logs import FlowLogs, FlowLogsBackend
 from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend, NetworkAclEntry
@@ -123,13 +125,31 @@ def _find_acls() -> None:
             case "entry.ipv6-cidr":
                 return [entry.ipv6_cidr_block for entry in self.network_acl_entries]
             case "entry.port-range.from":
-                return [str(entry.port_range_from) for entry in self.network_acl_entries]
+                return [entry.port_range_from for entry in self.network_acl_entries]
             case "entry.port-range.to":
-                return [str(entry.port_range_to) for entry in self.network_acl_entries]
+                return [entry.port_range_to for entry in self.network_acl_entries]
         return value_of(self, filter_name, method_name)
 
     NetworkAclBackend.describe_network_acls = describe_network_acls
     NetworkAcl.get_filter_value = get_filter_value
+
+
+def _filters() -> None:
+    """What a resource does not have is no value of it: moto takes the first None for no match."""
+    matches = utils.is_filter_matching
+
+    class Known:
+        def __init__(self, resource: Any) -> None:
+            self.resource = resource
+
+        def get_filter_value(self, name: str) -> Any:
+            value = self.resource.get_filter_value(name)
+            return [str(one) for one in value if one is not None] if isinstance(value, list) else value
+
+    def is_filter_matching(resource: Any, name: str, wanted: Any) -> bool:
+        return bool(matches(Known(resource), name, wanted))
+
+    utils.is_filter_matching = is_filter_matching
 
 
 def _flow_logs() -> None:
@@ -194,6 +214,7 @@ def apply() -> None:
     for verb in ("create", "delete", "replace"):
         _check_number(f"{verb}_network_acl_entry")
     _find_acls()
+    _filters()
     _flow_logs()
     _default_groups()
     _forget_tags(FlowLogsBackend, "delete_flow_logs")
