@@ -9,12 +9,12 @@ use crate::trial;
 
 /// From the bottom: a crate may depend on crates of lower floors only.
 const FLOORS: &[&[&str]] = &[
-    &["redress-model"],
+    &["redress-model", "redress-exposure"],
     &["redress-aws"],
     &["redress-remediation", "redress-lambda"],
     &["redress-settings"],
     &["redress-controls"],
-    &["redress-testkit", "finding-router", "cis-remediator", "finding-sweeper", "redress-cli"],
+    &["redress-testkit", "finding-router", "cis-remediator", "finding-sweeper", "sg-compliance-scanner", "redress-cli"],
     &["redress-e2e"],
     &["xtask"],
 ];

@@ -5,11 +5,16 @@ mod flow_logs;
 mod ingress;
 mod metadata;
 mod network_acl;
+mod rules;
+mod security_group;
+pub mod survey;
 mod volumes;
 
 pub use default_group::{DefaultGroupFacts, DefaultGroupRules, GroupRules};
 pub use flow_logs::{FlowLog, FlowLogFacts, FlowLogs};
-pub use ingress::{Ingress, IngressFacts, IngressRules, Rule, Source};
+pub use ingress::{Ingress, IngressFacts, IngressRules};
 pub use metadata::{InstanceFacts, Metadata, MetadataOptions};
 pub use network_acl::{AclEntry, AclFacts, Entries, NetworkAclEntries};
+pub use redress_exposure::{Rule, Source};
+pub use security_group::{GroupFacts, GroupState, SecurityGroup};
 pub use volumes::{DefaultEncryption, VolumeEncryption};

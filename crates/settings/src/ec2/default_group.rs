@@ -1,28 +1,17 @@
 //! All rules of a VPC's default security group, and who depends on them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::Filter;
 use redress_aws::Called;
-use redress_remediation::{Account, Action, Error, Kind, Result, Setting};
+use redress_exposure::Rule;
+use redress_remediation::{Account, Action, Result, Setting};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Rule,
-    ingress::{permission, read},
-};
-use crate::{found, gated};
+use super::rules::{Both, GROUPS, RULES, WRITES_BOTH, may_be_left, missing, named};
+use crate::gated;
 
-const RULES: &str = "ec2:DescribeSecurityGroupRules";
-const GROUPS: &str = "ec2:DescribeSecurityGroups";
 const INTERFACES: &str = "ec2:DescribeNetworkInterfaces";
-const AUTHORIZE_IN: &str = "ec2:AuthorizeSecurityGroupIngress";
-const AUTHORIZE_OUT: &str = "ec2:AuthorizeSecurityGroupEgress";
-const REVOKE_IN: &str = "ec2:RevokeSecurityGroupIngress";
-const REVOKE_OUT: &str = "ec2:RevokeSecurityGroupEgress";
-const TAG: &str = "ec2:CreateTags";
-const ON_GROUPS: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:security-group/*";
-const ON_RULES: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:security-group-rule/*";
 
 /// The rules of one security group, in both directions.
 ///
@@ -54,27 +43,6 @@ pub struct DefaultGroupFacts {
     pub named_by: Vec<String>,
 }
 
-fn sorted(mut rules: Vec<Rule>) -> Vec<Rule> {
-    rules.sort_by(|one, other| one.atom().cmp(&other.atom()));
-    rules
-}
-
-fn missing<'a>(from: &'a [Rule], to: &'a [Rule]) -> Vec<&'a Rule> {
-    from.iter().filter(|rule| !to.iter().any(|other| other.atom() == rule.atom())).collect()
-}
-
-fn ids(rules: &[&Rule]) -> Result<Vec<String>> {
-    let ids: Option<Vec<_>> = rules.iter().map(|rule| rule.id.clone()).collect();
-    ids.ok_or_else(|| Error::malformed(REVOKE_IN, "a rule to be revoked has no id"))
-}
-
-fn on_rules(tags: &BTreeMap<String, String>) -> Option<Vec<TagSpecification>> {
-    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-    let tags: Vec<_> = tags.iter().map(tag).collect();
-    let on_rules = TagSpecification::builder().resource_type(ResourceType::SecurityGroupRule).set_tags(Some(tags.clone())).build();
-    (!tags.is_empty()).then(|| vec![on_rules])
-}
-
 impl DefaultGroupRules {
     async fn named_by(&self, client: &aws_sdk_ec2::Client, filter: &str) -> Result<Vec<String>> {
         let filter = Filter::builder().name(filter).values(&self.group).build();
@@ -94,29 +62,14 @@ impl Setting for DefaultGroupRules {
 
     const NAME: &'static str = "ec2.default_group_rules";
     const READS: &'static [Action] = &[Action::anywhere(RULES), Action::anywhere(GROUPS), Action::anywhere(INTERFACES)];
-    const WRITES: &'static [Action] = &[
-        Action::on(AUTHORIZE_IN, ON_GROUPS),
-        Action::on(AUTHORIZE_OUT, ON_GROUPS),
-        Action::on(REVOKE_IN, ON_GROUPS),
-        Action::on(REVOKE_OUT, ON_GROUPS),
-        Action::on(TAG, ON_RULES).when("StringEquals", "ec2:CreateAction", "AuthorizeSecurityGroupIngress"),
-        Action::on(TAG, ON_RULES).when("StringEquals", "ec2:CreateAction", "AuthorizeSecurityGroupEgress"),
-    ];
+    const WRITES: &'static [Action] = &WRITES_BOTH;
 
     async fn get(&self, account: &Account) -> Result<Option<(GroupRules, DefaultGroupFacts)>> {
         let client = account.client(gated!(aws_sdk_ec2));
-        let groups = found(client.describe_security_groups().group_ids(&self.group).send().await.called(GROUPS))?;
-        let Some(group) = groups.and_then(|answer| answer.security_groups().first().cloned()) else { return Ok(None) };
+        let Some(group) = named(&client, &self.group).await? else { return Ok(None) };
+        let Some(Both { inbound, outbound }) = Both::of(&client, &self.group).await? else { return Ok(None) };
+        let value = GroupRules { ingress: inbound, egress: outbound };
         let filter = |name: &str| Filter::builder().name(name).values(&self.group).build();
-        let mut value = GroupRules { ingress: Vec::new(), egress: Vec::new() };
-        let mut pages = client.describe_security_group_rules().filters(filter("group-id")).max_results(1000).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for rule in page.called(RULES)?.security_group_rules() {
-                let direction = if rule.is_egress() == Some(true) { &mut value.egress } else { &mut value.ingress };
-                direction.push(read(rule)?);
-            }
-        }
-        value = GroupRules { ingress: sorted(value.ingress), egress: sorted(value.egress) };
         let mut facts = DefaultGroupFacts { name: group.group_name().unwrap_or_default().to_owned(), ..DefaultGroupFacts::default() };
         let mut pages = client.describe_network_interfaces().filters(filter("group-id")).max_results(1000).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -134,36 +87,12 @@ impl Setting for DefaultGroupRules {
     }
 
     async fn put(&self, account: &Account, from: &GroupRules, to: &GroupRules) -> Result<()> {
-        let client = account.client(gated!(aws_sdk_ec2));
-        for rule in missing(&to.ingress, &from.ingress) {
-            let call = client.authorize_security_group_ingress().group_id(&self.group).ip_permissions(permission(rule));
-            call.set_tag_specifications(on_rules(&rule.tags)).send().await.called(AUTHORIZE_IN)?;
-        }
-        for rule in missing(&to.egress, &from.egress) {
-            let call = client.authorize_security_group_egress().group_id(&self.group).ip_permissions(permission(rule));
-            call.set_tag_specifications(on_rules(&rule.tags)).send().await.called(AUTHORIZE_OUT)?;
-        }
-        let nothing = |action: &str| Error::new(Kind::Conflict, action, "EC2 says that nothing was revoked");
-        let going = missing(&from.ingress, &to.ingress);
-        if !going.is_empty() {
-            let call = client.revoke_security_group_ingress().group_id(&self.group).set_security_group_rule_ids(Some(ids(&going)?));
-            if call.send().await.called(REVOKE_IN)?.r#return() == Some(false) {
-                return Err(nothing(REVOKE_IN));
-            }
-        }
-        let going = missing(&from.egress, &to.egress);
-        if !going.is_empty() {
-            let call = client.revoke_security_group_egress().group_id(&self.group).set_security_group_rule_ids(Some(ids(&going)?));
-            if call.send().await.called(REVOKE_OUT)?.r#return() == Some(false) {
-                return Err(nothing(REVOKE_OUT));
-            }
-        }
-        Ok(())
+        let both = |rules: &GroupRules| Both { inbound: rules.ingress.clone(), outbound: rules.egress.clone() };
+        both(from).become_in(&account.client(gated!(aws_sdk_ec2)), &self.group, &both(to)).await
     }
 
     fn is_ours(from: &GroupRules, to: &GroupRules, live: &GroupRules) -> bool {
-        let known = |live: &[Rule], one: &[Rule], other: &[Rule]| live.iter().all(|rule| one.contains(rule) || other.contains(rule));
-        known(&live.ingress, &from.ingress, &to.ingress) && known(&live.egress, &from.egress, &to.egress)
+        may_be_left(&from.ingress, &to.ingress, &live.ingress) && may_be_left(&from.egress, &to.egress, &live.egress)
     }
 
     fn changes(from: &GroupRules, to: &GroupRules) -> Vec<String> {
