@@ -38,7 +38,7 @@ local: build venvs ## The suite on a local AWS that stays up (MODE=plan|auto set
 bench: build-release venvs .venv/bench/.stamp ## Cold start, latency, memory, size and calls, beside the same job in Python
 	@.venv/bench/bin/python tests/bench/bench.py --date $$(date -I)
 
-verdict: build venvs .venv/prowler/.stamp ## Prowler's verdict on the demo account, before and after
+verdict: build venvs .venv/prowler/.stamp .venv/sra/.stamp ## The verdict of independent scanners on the demo accounts, before and after
 	@target/debug/xtask demo --prowler .venv/prowler/bin/python
 
 fuzz: .tools/bin/cargo-fuzz ## The parser of findings against arbitrary texts, for a minute (needs a C++ compiler)
@@ -69,6 +69,7 @@ venvs: .venv/front/.stamp .venv/moto/.stamp
 .venv/infra/.stamp: tests/infra/requirements.txt
 .venv/bench/.stamp: tests/bench/requirements.txt
 .venv/prowler/.stamp: tests/prowler/requirements.txt
+.venv/sra/.stamp: tests/prowler/sra.txt
 
 .venv/%/.stamp:
 	@echo "installing $< into .venv/$*"

@@ -1,4 +1,6 @@
-"""Prowler's command line with no network but loopback; run by the Python of Prowler's environment.
+"""A scanner's command line with no network but loopback; run by the Python of the scanner's environment.
+
+    python loopback.py prowler.__main__:prowler aws ...
 
 S3 Control puts the account before the host (`300000000001.127.0.0.1`), which no resolver knows: such names
 lead to the address behind the account. Every other name is refused before it is looked up.
@@ -6,6 +8,7 @@ lead to the address behind the account. Every other name is refused before it is
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import re
 import socket
@@ -66,12 +69,11 @@ def _leave_out_needless_calls() -> None:
 
 
 def main() -> None:
-    """Start Prowler as its own script does."""
+    """Start the scanner at the entry that is given first, as its own script does."""
     socket.getaddrinfo = getaddrinfo
     _leave_out_needless_calls()
-    from prowler.__main__ import prowler  # noqa: PLC0415
-
-    sys.exit(prowler())
+    module, start = sys.argv.pop(1).split(":")
+    sys.exit(getattr(importlib.import_module(module), start)())
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""Have Prowler judge one account of the local AWS and sort its verdicts by Security Hub control.
+"""Have Prowler judge one account of the local AWS, SRA Verify its contact, and sort the verdicts by control.
 
     python tests/prowler/scan.py --endpoint http://127.0.0.1:40123 --account 300000000001 \\
         --region us-east-1 --region eu-west-1 --out verdicts.json
 
 Writes `{control: {check: [{"resource": ..., "status": ..., "region": ...}]}}` and prints a line for each
-check. Exits with 0 whatever Prowler found, with 1 when there is no verdict, and with 3 when the verdicts are
-there but Prowler failed to read something, which it tells on stderr. Needs nothing but Python; Prowler has an
-environment of its own (README.md).
+check. Exits with 0 whatever was found, with 1 when there is no verdict, and with 3 when the verdicts are
+there but something could not be read, which is told on stderr. Needs nothing but Python; both scanners have
+an environment of their own (README.md).
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -26,18 +27,17 @@ from checks import CHECKS
 
 HERE = Path(__file__).resolve().parent
 PROWLER = HERE.parents[1] / ".venv" / "prowler" / "bin" / "prowler"
+SRA = HERE.parents[1] / ".venv" / "sra" / "bin" / "sraverify"
 TIMEOUT_SECONDS = 300
 
 _FILE_SYSTEMS = ("efs_encryption_at_rest_enabled",)
 
 # The controls beside those of `checks.py`.
 FURTHER: dict[str, tuple[str, ...]] = {
-    # MANUAL, whatever the contact is.
-    "Account.1": ("account_security_contact_information_is_registered",),
     # An account without a logging trail is named as the ARN of no trail.
     "CloudTrail.1": ("cloudtrail_multi_region_enabled",),
     "CloudTrail.2": ("cloudtrail_kms_encryption_enabled",),
-    # Names the trail, not its bucket; MANUAL when the bucket is elsewhere.
+    # Names the trail whose bucket it is; MANUAL when the bucket is elsewhere.
     "CloudTrail.7": ("cloudtrail_logs_s3_bucket_access_logging_enabled",),
     "Config.1": ("config_recorder_all_regions_enabled",),
     "EC2.2": ("ec2_securitygroup_default_restrict_traffic",),
@@ -58,6 +58,7 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "IAM.22": ("iam_user_accesskey_unused", "iam_user_console_access_unused"),
     "IAM.26": ("iam_no_expired_server_certificates_stored",),
     "IAM.28": ("accessanalyzer_enabled",),
+    # Passes a public address that a security group filters, or in subnets without a way to the internet.
     "RDS.2": ("rds_instance_no_public_access",),
     "RDS.3": ("rds_instance_storage_encrypted",),
     "RDS.5": ("rds_instance_multi_az",),
@@ -67,6 +68,10 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "S3.23": ("cloudtrail_s3_dataevents_read_enabled",),
 }
 TABLE = CHECKS | FURTHER
+
+# SRA Verify's check of Account.1. Prowler's of the security contact is MANUAL whatever the contact is, and
+# its check of all three contacts passes when just one of them is missing.
+CONTACT_CHECK = "SRA-ACCOUNT-01"
 
 # Half of Prowler's time goes into reading which check is in which compliance framework. Nobody asks here.
 _WITHOUT_FRAMEWORKS = """
@@ -95,16 +100,23 @@ class ScanError(Exception):
 
 
 def scan(
-    endpoint: str, account: str, regions: str | Sequence[str] = "us-east-1", prowler: Path = PROWLER
+    endpoint: str,
+    account: str,
+    regions: str | Sequence[str] = "us-east-1",
+    prowler: Path = PROWLER,
+    sra: Path = SRA,
 ) -> tuple[Verdicts, list[str]]:
-    """The verdicts of the table on one account and these regions, and what Prowler failed to read."""
+    """The verdicts of the tables on one account and these regions, and what could not be read."""
     regions = [regions] if isinstance(regions, str) else regions
     with tempfile.TemporaryDirectory(prefix="prowler-") as name:
         scratch = Path(name)
-        _run(prowler, scratch, endpoint, account, regions)
+        environment = _environment(scratch, endpoint, account, regions[0])
+        _run_prowler(prowler, scratch, environment, regions)
         output, log = scratch / "scan.ocsf.json", scratch / "errors.log"
         findings = json.loads(output.read_text()) if output.exists() else []
-        return by_control(findings, TABLE), failures(log.read_text() if log.exists() else "")
+        unread = failures(log.read_text() if log.exists() else "")
+        contact, unread_by_sra = by_contact(_run_sra(sra, scratch, environment, regions[0]))
+        return by_control(findings, TABLE) | contact, unread + unread_by_sra
 
 
 def failures(log: str) -> list[str]:
@@ -124,6 +136,17 @@ def by_control(findings: list[dict], table: Mapping[str, Sequence[str]] = CHECKS
     return {control: {check: told.get(check, []) for check in checks} for control, checks in table.items()}
 
 
+def by_contact(rows: list[dict[str, str]]) -> tuple[Verdicts, list[str]]:
+    """SRA Verify's verdict on the security contact, and what it failed to read: an ERROR is no verdict."""
+    verdicts = [
+        Verdict(resource=row["ResourceId"], status=row["Status"], region=row["Region"])
+        for row in rows
+        if row["Status"] != "ERROR"
+    ]
+    unread = [f"{row['CheckId']}: {row['ActualValue']}" for row in rows if row["Status"] == "ERROR"]
+    return {"Account.1": {CONTACT_CHECK: verdicts}}, unread
+
+
 def _verdict(resource: dict, status: str) -> Verdict:
     verdict = Verdict(resource=resource["uid"], status=status)
     if "region" in resource:
@@ -131,23 +154,41 @@ def _verdict(resource: dict, status: str) -> Verdict:
     return verdict
 
 
-def _run(prowler: Path, scratch: Path, endpoint: str, account: str, regions: Sequence[str]) -> None:
-    python = prowler.absolute().parent / "python"
+def _python(script: Path) -> str:
+    """The Python of the environment in which a scanner's script is."""
+    python = script.absolute().parent / "python"
     if not python.exists():
-        raise ScanError(f"no Python beside {prowler}: is Prowler's environment there?")
-    command = [str(python), "-P", "-c", _WITHOUT_FRAMEWORKS, str(HERE / "loopback.py")]
-    command += ["aws", "--region", *regions]
+        raise ScanError(f"no Python beside {script}: is the environment of {script.name} there?")
+    return str(python)
+
+
+def _run_prowler(prowler: Path, scratch: Path, environment: dict[str, str], regions: Sequence[str]) -> None:
+    command = [_python(prowler), "-P", "-c", _WITHOUT_FRAMEWORKS, str(HERE / "loopback.py")]
+    command += ["prowler.__main__:prowler", "aws", "--region", *regions]
     command += ["--check", *sorted({check for checks in TABLE.values() for check in checks})]
     # Groups without interfaces and regions without volumes count too; and failures are no error.
     command += ["--scan-unused-services", "--ignore-exit-code-3", "--no-banner", "--no-color"]
     command += ["--output-formats", "json-ocsf", "--output-directory", str(scratch)]
     command += ["--output-filename", "scan"]
     command += ["--log-level", "ERROR", "--log-file", str(scratch / "errors.log")]
+    _run("Prowler", command, scratch, environment)
+
+
+def _run_sra(sra: Path, scratch: Path, environment: dict[str, str], region: str) -> list[dict[str, str]]:
+    output = scratch / "contact.csv"
+    command = [_python(sra), "-P", str(HERE / "loopback.py"), "sraverify.cli:main"]
+    command += ["--check", CONTACT_CHECK, "--regions", region, "--output", str(output)]
+    _run("SRA Verify", command, scratch, environment)
+    with output.open(newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def _run(scanner: str, command: list[str], scratch: Path, environment: dict[str, str]) -> None:
     try:
         done = subprocess.run(
             command,
             cwd=scratch,
-            env=_environment(scratch, endpoint, account, regions[0]),
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -155,9 +196,10 @@ def _run(prowler: Path, scratch: Path, endpoint: str, account: str, regions: Seq
             check=False,
         )
     except subprocess.TimeoutExpired as late:
-        raise ScanError(f"Prowler was not done after {TIMEOUT_SECONDS} s") from late
+        raise ScanError(f"{scanner} was not done after {TIMEOUT_SECONDS} s") from late
     if done.returncode:
-        raise ScanError(f"Prowler ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        told = f"{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        raise ScanError(f"{scanner} ended with {done.returncode}:\n{told}")
 
 
 def _environment(scratch: Path, endpoint: str, account: str, region: str) -> dict[str, str]:
@@ -197,11 +239,12 @@ def main() -> int:
     parser.add_argument("--account", required=True, help="the account of 12 digits, as its root")
     parser.add_argument("--region", action="append", help="may be given several times; us-east-1 unless told")
     parser.add_argument("--prowler", type=Path, default=PROWLER, help="bin/prowler of its environment")
+    parser.add_argument("--sra", type=Path, default=SRA, help="bin/sraverify of its environment")
     parser.add_argument("--out", type=Path, required=True, help="where the verdicts are written, as JSON")
     options = parser.parse_args()
     regions = options.region or ["us-east-1"]
     try:
-        verdicts, unread = scan(options.endpoint, options.account, regions, options.prowler)
+        verdicts, unread = scan(options.endpoint, options.account, regions, options.prowler, options.sra)
     except ScanError as failure:
         print(failure, file=sys.stderr)
         return 1

@@ -1,10 +1,11 @@
-"""An account that violates every control of the table fails every check, and passes once it is mended.
+"""An account that violates the controls fails every check of theirs, and passes once it is mended.
 
-Not part of the default run, since it needs Prowler's environment and a minute or two:
+The checks of the further controls are seen to turn in `make verdict`. Not part of the default run, since it
+needs the scanners' environments and a minute or two:
 
     .venv/front/bin/python -m pytest -p no:cacheprovider tests/prowler/test_scan.py
 
-`PROWLER`, `MOTO_PYTHON` name another bin/prowler and another Python for moto.
+`PROWLER`, `SRA`, `MOTO_PYTHON` name another bin/prowler, bin/sraverify and another Python for moto.
 """
 
 from __future__ import annotations
@@ -24,17 +25,35 @@ import pytest
 
 import loopback
 from checks import CHECKS
-from scan import HERE, PROWLER, ScanError, Verdicts, by_control, failures, scan, table
+from scan import (
+    CONTACT_CHECK,
+    FURTHER,
+    HERE,
+    PROWLER,
+    SRA,
+    TABLE,
+    ScanError,
+    Verdicts,
+    by_contact,
+    by_control,
+    failures,
+    scan,
+    table,
+)
 from violations import Violations
 
 ROOT = HERE.parents[1]
 PATH = Path(os.environ.get("PROWLER", PROWLER))
+SRA_PATH = Path(os.environ.get("SRA", SRA))
 REGION = "us-east-1"
 ACCOUNT = "300000000001"
+VIOLATED = {*CHECKS, "Account.1", "CloudTrail.7", "RDS.2"}
 # A person's to do: it goes on failing.
 TOLD = {"IAM.4"}
 
-needs_prowler = pytest.mark.skipif(not PATH.exists(), reason="Prowler's environment is not there")
+needs_scanners = pytest.mark.skipif(
+    not (PATH.exists() and SRA_PATH.exists()), reason="the scanners' environments are not there"
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +99,7 @@ def root_key(endpoint: str, keys: int) -> None:
 
 
 def scanned(endpoint: str) -> Verdicts:
-    verdicts, unread = scan(endpoint, ACCOUNT, REGION, PATH)
+    verdicts, unread = scan(endpoint, ACCOUNT, REGION, PATH, SRA_PATH)
     print(table(verdicts))
     assert unread == []
     return verdicts
@@ -95,12 +114,13 @@ def named(verdicts: Verdicts, control: str, check: str, status: str) -> set[str]
     return {v["resource"].rsplit("/", 1)[-1] for v in verdicts[control][check] if v["status"] == status}
 
 
-@needs_prowler
+@needs_scanners
 def test_what_is_violated_fails_and_what_is_mended_passes(endpoint: str, violations: Violations) -> None:
     violations.make()
     root_key(endpoint, 1)
     before = scanned(endpoint)
-    for control in CHECKS:
+    assert set(before) == {*TABLE, "Account.1"}
+    for control in VIOLATED:
         for check, told in statuses(before, control).items():
             assert "FAIL" in told, (control, check)
     ssh, rdp = CHECKS["EC2.53"]
@@ -110,7 +130,7 @@ def test_what_is_violated_fails_and_what_is_mended_passes(endpoint: str, violati
 
     violations.mend()
     after = scanned(endpoint)
-    for control in CHECKS:
+    for control in VIOLATED:
         for check, told in statuses(after, control).items():
             assert told == ({"FAIL"} if control in TOLD else {"PASS"}), (control, check)
 
@@ -118,15 +138,31 @@ def test_what_is_violated_fails_and_what_is_mended_passes(endpoint: str, violati
     assert scanned(endpoint)["IAM.4"] == {"iam_no_root_access_key": []}
 
 
-@needs_prowler
+@needs_scanners
 def test_an_endpoint_elsewhere_is_not_asked() -> None:
     with pytest.raises(ScanError, match="Could not connect to the endpoint"):
         scan("http://elsewhere.example:80", ACCOUNT, REGION, PATH)
 
 
 def test_without_prowler_there_is_no_verdict(tmp_path: Path) -> None:
-    with pytest.raises(ScanError, match="is Prowler's environment there"):
+    with pytest.raises(ScanError, match="is the environment of prowler there"):
         scan("http://127.0.0.1:1", ACCOUNT, REGION, tmp_path / "prowler")
+
+
+def test_every_control_is_judged_by_one_table() -> None:
+    controls = [*CHECKS, *FURTHER, "Account.1"]
+    assert len(controls) == len(set(controls))
+    assert set(controls) == {event.stem for event in ROOT.glob("events/securityhub/*.json")}
+
+
+@needs_scanners
+def test_the_scanners_know_every_check() -> None:
+    prowler = PATH.absolute().parents[1].glob("lib/python*/site-packages/prowler/providers/aws/services/*/*/")
+    known = {check.name for check in prowler}
+    assert known, "Prowler's checks are elsewhere"
+    assert {check for checks in TABLE.values() for check in checks} <= known
+    file = f"{CONTACT_CHECK.lower().replace('-', '_')}.py"
+    assert list(SRA_PATH.absolute().parents[1].glob(f"lib/python*/site-packages/sraverify/**/{file}"))
 
 
 def test_verdicts_are_sorted_by_control() -> None:
@@ -144,6 +180,16 @@ def test_verdicts_are_sorted_by_control() -> None:
     }
     assert verdicts["S3.1"] == {"s3_account_level_public_access_blocks": []}
     assert "KMS.4         FAIL   0 of 1   kms_cmk_rotation_enabled  key/1" in table(verdicts).splitlines()
+
+
+def test_what_sra_verify_could_not_read_is_told_and_no_verdict() -> None:
+    row = {"CheckId": CONTACT_CHECK, "ResourceId": f"account-{ACCOUNT}", "Region": REGION}
+    passed = {**row, "Status": "PASS", "ActualValue": "Security contact configured"}
+    refused = {**row, "Status": "ERROR", "ActualValue": "GetAlternateContact failed: AccessDenied"}
+    told = {"resource": f"account-{ACCOUNT}", "status": "PASS", "region": REGION}
+    assert by_contact([passed]) == ({"Account.1": {CONTACT_CHECK: [told]}}, [])
+    unread = [f"{CONTACT_CHECK}: GetAlternateContact failed: AccessDenied"]
+    assert by_contact([refused]) == ({"Account.1": {CONTACT_CHECK: []}}, unread)
 
 
 def test_only_calls_left_out_on_purpose_may_fail() -> None:

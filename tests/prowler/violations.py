@@ -1,4 +1,4 @@
-"""An account which violates all controls of the table, and what mends them, with nothing but boto3."""
+"""An account that violates `checks.py` and three more controls, and what mends it, with nothing but boto3."""
 
 from __future__ import annotations
 
@@ -39,7 +39,14 @@ class Violations:
             "AllocatedStorage": 100,
             "AutoMinorVersionUpgrade": False,
         }
-        rds.create_db_instance(DBInstanceIdentifier="database", DBInstanceClass="db.t3.medium", **common)
+        rds.create_db_instance(
+            DBInstanceIdentifier="database",
+            DBInstanceClass="db.t3.medium",
+            DBSubnetGroupName=self._make_public_subnets(),
+            VpcSecurityGroupIds=[self.groups["all"]],
+            PubliclyAccessible=True,
+            **common,
+        )
         rds.create_db_cluster(
             DBClusterIdentifier="cluster",
             DBClusterInstanceClass="db.m5d.large",
@@ -62,9 +69,18 @@ class Violations:
         )
         self.client("kms").enable_key_rotation(KeyId=self.key)
         wanted = {"AutoMinorVersionUpgrade": True, "ApplyImmediately": True}
-        rds.modify_db_instance(DBInstanceIdentifier="database", **wanted)
+        rds.modify_db_instance(DBInstanceIdentifier="database", PubliclyAccessible=False, **wanted)
         rds.modify_db_cluster(DBClusterIdentifier="cluster", **wanted)
         self.client("cloudtrail").update_trail(Name="trail", EnableLogFileValidation=True)
+        target = {"TargetBucket": self.bucket, "TargetPrefix": "access/"}
+        s3.put_bucket_logging(Bucket=self._logs, BucketLoggingStatus={"LoggingEnabled": target})
+        self.client("account").put_alternate_contact(
+            AlternateContactType="SECURITY",
+            Name="Security team",
+            Title="SOC",
+            EmailAddress="security@redress.dev",
+            PhoneNumber="+1 206 555 0199",
+        )
 
     @property
     def _logs(self) -> str:
@@ -74,6 +90,12 @@ class Violations:
         arn = f"arn:aws:s3:::{bucket or self.bucket}"
         principal = {"AWS": f"arn:aws:iam::{self.account}:root"}
         read = {"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": f"{arn}/*"}
+        access_logs = {
+            "Effect": "Allow",
+            "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"{arn}/access/*",
+        }
         service = {"Service": "cloudtrail.amazonaws.com"}
         trail = {"Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": arn}
         logs = {"Effect": "Allow", "Principal": service, "Action": "s3:PutObject", "Resource": f"{arn}/*"}
@@ -85,7 +107,10 @@ class Violations:
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
         return json.dumps(
-            {"Version": "2012-10-17", "Statement": [read, trail, logs, *([deny] if tls_only else [])]}
+            {
+                "Version": "2012-10-17",
+                "Statement": [read, access_logs, trail, logs, *([deny] if tls_only else [])],
+            }
         )
 
     def _make_in_iam(self) -> None:
@@ -121,6 +146,21 @@ class Violations:
             MetadataOptions={"HttpTokens": "optional", "HttpEndpoint": "enabled"},
         )
         self.instance = run["Instances"][0]["InstanceId"]
+
+    def _make_public_subnets(self) -> str:
+        """A group of the default VPC's subnets, with a way to the internet, which they have on AWS."""
+        ec2 = self.client("ec2")
+        vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        of_vpc = {"Name": "vpc-id", "Values": [vpc]}
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        table = ec2.describe_route_tables(Filters=[of_vpc])["RouteTables"][0]["RouteTableId"]
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=[of_vpc])["Subnets"]]
+        self.client("rds").create_db_subnet_group(
+            DBSubnetGroupName="public", DBSubnetGroupDescription="public", SubnetIds=subnets
+        )
+        return "public"
 
     def _mend_in_ec2(self) -> None:
         ec2 = self.client("ec2")

@@ -29,7 +29,7 @@ enum Chore {
     NewControl(new_control::NewControl),
     /// Shows the main job on a local AWS.
     Demo {
-        /// Also ask Prowler, before and after: the python of its environment.
+        /// Also ask Prowler and SRA Verify, before and after: the python of Prowler's environment.
         #[arg(long)]
         prowler: Option<PathBuf>,
     },

@@ -87,3 +87,15 @@ def test_a_roles_managed_policies_are_attached_by_cloudformation(local: Local, a
     attached = iam.list_attached_role_policies(RoleName="RedressMemberRole")["AttachedPolicies"]
     assert len(attached) == 1
     assert attached[0]["PolicyArn"].startswith(f"arn:aws:iam::{account}:policy/")
+
+
+def test_a_roles_own_policies_from_cloudformation_are_told_as_documents(local: Local, account: str) -> None:
+    policy = {"PolicyName": "read", "PolicyDocument": json.loads(_DOCUMENT)}
+    properties = {"AssumeRolePolicyDocument": json.loads(_TRUST), "RoleName": "reader", "Policies": [policy]}
+    template = {"Resources": {"Reader": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+    stacks = local.client("cloudformation", account)
+    stacks.create_stack(
+        StackName="reader", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    told = local.client("iam", account).get_role_policy(RoleName="reader", PolicyName="read")
+    assert told["PolicyDocument"] == json.loads(_DOCUMENT)

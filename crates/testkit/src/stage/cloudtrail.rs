@@ -108,8 +108,11 @@ async fn key(place: &Place<'_>, arn: &str) -> Json {
     json!(client(place).get_trail().name(arn).send().await.unwrap().trail.unwrap().kms_key_id.filter(|key| !key.is_empty()))
 }
 
+/// A bucket to which a trail delivers. Prowler judges the bucket of each trail and names the trail: this one has the bucket's name.
 async fn unlogged(place: &Place<'_>) -> Staged {
     let name = trail_bucket(place).await;
+    let trail = client(place).create_trail().name(&name).s3_bucket_name(&name).send().await.unwrap().trail_arn.unwrap();
+    client(place).start_logging().name(trail).send().await.unwrap();
     place.staged(format!("arn:aws:s3:::{name}"), boxed!(logging, id))
 }
 

@@ -1,5 +1,6 @@
 //! Databases.
 
+use aws_sdk_ec2::types::Filter;
 use serde_json::{Value as Json, json};
 
 use super::{Back, Case, Ending, Place, Staged, boxed};
@@ -8,8 +9,8 @@ use crate::events::unique;
 pub(super) const CASES: &[Case] = &[
     Case::new("RDS.13", "an instance", boxed!(instance)),
     Case::new("RDS.13", "a member of a Multi-AZ cluster", boxed!(cluster)).touches(&["RESOURCE", "ledger"]),
+    Case::new("RDS.2", "a public address that everybody reaches", boxed!(public_and_open)),
     Case::new("RDS.2", "a public address and private sources", boxed!(public)),
-    Case::new("RDS.2", "a public address and public sources", boxed!(public_and_open)),
     Case::new("RDS.3", "an instance", boxed!(unencrypted)).back(Back::ByStages).touches(&["orders", "kms/"]),
     Case::new("RDS.3", "a read replica", boxed!(replica)).ends(Ending::Told),
     Case::new("RDS.5", "an instance", boxed!(single_zone)).ends(Ending::Told),
@@ -50,20 +51,51 @@ async fn upgrades(place: &Place<'_>, arn: &str) -> Json {
 }
 
 async fn create(place: &Place<'_>, groups: Vec<String>, public: bool) -> Staged {
+    create_in(place, None, groups, public).await
+}
+
+/// A database, in a group of subnets where one is named.
+async fn create_in(place: &Place<'_>, subnets: Option<String>, groups: Vec<String>, public: bool) -> Staged {
     let name = format!("orders-{}", unique());
     let call = rds(place).create_db_instance().db_instance_identifier(&name).engine("postgres").db_instance_class("db.t3.micro");
     let call = call.allocated_storage(20).master_username("root").master_user_password("not-a-secret").publicly_accessible(public);
     let tag = aws_sdk_rds::types::Tag::builder().key("team").value("shop").build();
     let call = call.backup_retention_period(14).preferred_backup_window("02:00-02:30").copy_tags_to_snapshot(true).tags(tag);
-    call.set_vpc_security_group_ids(Some(groups)).deletion_protection(true).send().await.unwrap();
+    let call = call.set_db_subnet_group_name(subnets).set_vpc_security_group_ids(Some(groups));
+    call.deletion_protection(true).send().await.unwrap();
     place.staged(place.arn("rds", &format!("db:{name}")), boxed!(database, id))
+}
+
+fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+async fn default_vpc(ec2: &aws_sdk_ec2::Client) -> String {
+    let vpcs = ec2.describe_vpcs().filters(filter("is-default", "true")).send().await.unwrap();
+    vpcs.vpcs()[0].vpc_id().unwrap().to_owned()
+}
+
+/// The subnets of the default VPC, once the internet reaches them: on AWS its gateway and its route are there from the start.
+async fn public_subnets(place: &Place<'_>) -> String {
+    let ec2 = aws_sdk_ec2::Client::new(&place.sdk);
+    let vpc = default_vpc(&ec2).await;
+    let gateway = ec2.create_internet_gateway().send().await.unwrap().internet_gateway.unwrap().internet_gateway_id.unwrap();
+    ec2.attach_internet_gateway().vpc_id(&vpc).internet_gateway_id(&gateway).send().await.unwrap();
+    let call = ec2.describe_route_tables().filters(filter("vpc-id", &vpc)).filters(filter("association.main", "true"));
+    let table = call.send().await.unwrap().route_tables()[0].route_table_id().unwrap().to_owned();
+    ec2.create_route().route_table_id(table).destination_cidr_block("0.0.0.0/0").gateway_id(gateway).send().await.unwrap();
+    let subnets = ec2.describe_subnets().filters(filter("vpc-id", &vpc)).send().await.unwrap();
+    let subnets = subnets.subnets().iter().map(|subnet| subnet.subnet_id().unwrap().to_owned()).collect();
+    let name = format!("public-{}", unique());
+    let call = rds(place).create_db_subnet_group().db_subnet_group_name(&name).db_subnet_group_description("staged");
+    call.set_subnet_ids(Some(subnets)).send().await.unwrap();
+    name
 }
 
 async fn group(place: &Place<'_>, source: &str) -> String {
     let ec2 = aws_sdk_ec2::Client::new(&place.sdk);
-    let vpcs = ec2.describe_vpcs().send().await.unwrap();
     let call = ec2.create_security_group().group_name(format!("db-{}", unique())).description("staged");
-    let id = call.vpc_id(vpcs.vpcs()[0].vpc_id().unwrap()).send().await.unwrap().group_id.unwrap();
+    let id = call.vpc_id(default_vpc(&ec2).await).send().await.unwrap().group_id.unwrap();
     let range = aws_sdk_ec2::types::IpRange::builder().cidr_ip(source).build();
     let permission = aws_sdk_ec2::types::IpPermission::builder().ip_protocol("tcp").from_port(5432).to_port(5432).ip_ranges(range).build();
     ec2.authorize_security_group_ingress().group_id(&id).ip_permissions(permission).send().await.unwrap();
@@ -75,9 +107,10 @@ async fn public(place: &Place<'_>) -> Staged {
     create(place, vec![group], true).await
 }
 
+/// Prowler calls a database public only if its subnets are public, too, and everybody may come to its port.
 async fn public_and_open(place: &Place<'_>) -> Staged {
-    let group = group(place, "203.0.113.0/24").await;
-    create(place, vec![group], true).await
+    let group = group(place, "0.0.0.0/0").await;
+    create_in(place, Some(public_subnets(place).await), vec![group], true).await
 }
 
 async fn unencrypted(place: &Place<'_>) -> Staged {

@@ -47,7 +47,7 @@ pub(super) fn html(evidence: &Evidence) -> String {
 fn summary(evidence: &Evidence) -> Markup {
     html! {
         table {
-            thead { tr { th { "control" } th { "resource" } th { "before → after" } th { "outcome" } th { "finding" } th { "ms" } th { "live state" } @if evidence.verdicts.is_some() { th { "Prowler" } } } }
+            thead { tr { th { "control" } th { "resource" } th { "before → after" } th { "outcome" } th { "finding" } th { "ms" } th { "live state" } @if evidence.verdicts.is_some() { th { "Prowler (Account.1: SRA Verify)" } } } }
             tbody {
                 @for row in evidence.rows.iter().chain([&evidence.undone]) {
                     tr {

@@ -45,7 +45,7 @@ pub(super) fn table(evidence: &Evidence) {
     let mut header = vec!["finding", "before -> after", "outcome", "ms", "live state"];
     let verdicts = evidence.verdicts.as_ref();
     if verdicts.is_some() {
-        header.push("Prowler");
+        header.push("verdict");
     }
     table.set_header(header);
     let line = |row: &Row, verdict: Option<String>| {

@@ -3,7 +3,7 @@
 Users and groups, certificates, service-linked roles and the credential report have modules of their own.
 
 - AWS's managed policies are there all (33 MB per account) or not at all: the few that controls name are.
-- A role of CloudFormation forgets its ManagedPolicyArns.
+- A role of CloudFormation forgets its ManagedPolicyArns, and GetRolePolicy tells its own policies as no JSON.
 - A password policy tells ages of 0 that AWS does not tell at all.
 """
 
@@ -54,6 +54,8 @@ def _attach_policies_of_stacks() -> None:
         role = create(cls, name, resource, account_id, region_name, **rest)
         for arn in resource["Properties"].get("ManagedPolicyArns", []):
             models.iam_backends[account_id]["aws"].attach_role_policy(arn, role.name)
+        for policy, document in role.policies.items():
+            role.policies[policy] = document if isinstance(document, str) else json.dumps(document)
         return role
 
     Role.create_from_cloudformation_json = classmethod(create_from_cloudformation_json)
