@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use libtest_mimic::Trial;
-use redress_controls::CATALOG;
+use redress_controls::all;
 use redress_settings::surroundings::READS as AROUND;
 use redress_testkit::local::Call;
 
@@ -13,17 +13,26 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("grants::nothing_that_our_roles_asked_for_was_denied", nothing_denied),
         trial("grants::every_action_of_the_member_role_was_used", member_role_used),
+        trial("grants::every_action_of_the_reader_s_role_was_used", reader_role_used),
         trial("grants::every_action_of_the_functions_roles_was_used", functions_roles_used),
     ]
 }
 
+/// The roles of the suite, and those in members.
+const OURS: &[&str] = &[
+    "RedressMemberRole",
+    "RedressReaderRole",
+    "RemediatorRole",
+    "RouterRole",
+    "ScannerRole",
+    "StartSweepsRole",
+    "SweepStatesRole",
+    "SweeperRole",
+];
+
 fn ours() -> Vec<Call> {
     let calls = worlds().flat_map(|world| world.local().calls());
-    calls
-        .filter(|call| {
-            ["RedressMemberRole", "RemediatorRole", "RouterRole", "SweeperRole"].iter().any(|role| call.principal.contains(role))
-        })
-        .collect()
+    calls.filter(|call| OURS.iter().any(|role| call.principal.contains(role))).collect()
 }
 
 async fn functions_roles_used() {
@@ -36,7 +45,8 @@ async fn functions_roles_used() {
     };
     let granted: BTreeSet<_> = words.filter(is_action).map(str::to_owned).collect();
     assert!(granted.len() > 8, "{granted:?}");
-    let theirs = ours().into_iter().filter(|call| !call.principal.contains("RedressMemberRole"));
+    let theirs =
+        ours().into_iter().filter(|call| !["RedressMemberRole", "RedressReaderRole"].iter().any(|role| call.principal.contains(role)));
     let used: BTreeSet<_> = theirs.map(|call| call.action).collect();
     let unused: Vec<_> = granted.iter().filter(|action| !used.contains(*action)).map(String::as_str).collect();
     let excused: Vec<_> = ON_THEIR_BEHALF.iter().map(|(action, _)| *action).collect();
@@ -56,6 +66,10 @@ const ON_THEIR_BEHALF: &[(&str, &str)] = &[
     ("sqs:DeleteMessage", "the event source mapping deletes what was worked on"),
     ("sqs:GetQueueAttributes", "the event source mapping reads the queue's attributes"),
     ("sqs:ReceiveMessage", "the event source mapping polls"),
+    ("states:DescribeExecution", "Step Functions follows the units of a sweep"),
+    ("states:StopExecution", "Step Functions stops the units of a sweep that is stopped"),
+    ("xray:GetSamplingRules", "Step Functions asks which traces to send"),
+    ("xray:GetSamplingTargets", "Step Functions asks which traces to send"),
     ("xray:PutTelemetryRecords", "Lambda sends the traces"),
     ("xray:PutTraceSegments", "Lambda sends the traces"),
 ];
@@ -69,7 +83,6 @@ async fn nothing_denied() {
 /// Granted, and not to be seen in use here.
 const UNSEEN: &[(&str, &str)] = &[
     ("ec2:CreateNetworkInterface", "EFS makes mount targets with it, in our name"),
-    ("ec2:CreateTags", "checked by EC2 as part of AuthorizeSecurityGroupIngress with tags, which the local AWS takes as one action"),
     ("ec2:DeleteNetworkInterface", "EFS deletes mount targets with it, in our name"),
     ("ec2:DescribeNetworkInterfaceAttribute", "EFS reads the security groups of mount targets with it, in our name"),
     ("ec2:DescribeSubnets", "EFS makes mount targets with it, in our name"),
@@ -81,10 +94,21 @@ const UNSEEN: &[(&str, &str)] = &[
     ("rds:AddRoleToDBInstance", "for databases that have roles of their own, which the local AWS does not know"),
 ];
 
+fn used_by(role: &str) -> BTreeSet<String> {
+    ours().into_iter().filter(|call| call.principal.contains(role)).map(|call| call.action).collect()
+}
+
+async fn reader_role_used() {
+    let granted = redress_settings::ec2::survey::READS.iter().map(|action| action.name).chain([redress_aws::IMPORTS]);
+    let used = used_by("RedressReaderRole");
+    let unused: Vec<_> = granted.filter(|action| !used.contains(*action)).collect();
+    assert_eq!(unused, [""; 0]);
+}
+
 async fn member_role_used() {
     let granted: BTreeSet<_> =
-        CATALOG.iter().flat_map(|entry| entry.reads.iter().chain(entry.writes)).chain(AROUND).map(|action| action.name).collect();
-    let used: BTreeSet<_> = ours().into_iter().map(|call| call.action).collect();
+        all().flat_map(|entry| entry.reads.iter().chain(entry.writes)).chain(AROUND).map(|action| action.name).collect();
+    let used = used_by("RedressMemberRole");
     let unused: Vec<_> = granted.iter().filter(|action| !used.contains(**action)).copied().collect();
     let excused: Vec<_> = UNSEEN.iter().map(|(action, _)| *action).collect();
     assert_eq!(unused, excused, "granted and never used, beside what is excused with a reason");

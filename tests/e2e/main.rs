@@ -9,6 +9,7 @@ mod arrows;
 mod command;
 mod conformance;
 mod grants;
+mod groups;
 mod guardrails;
 mod journeys;
 mod laws;
@@ -30,13 +31,20 @@ static GUARDED: Deployed = Deployed { world: OnceLock::new(), options: guarded }
 /// The same, for what concerns a whole deployment: its tests take turns.
 static ALONE: Deployed = Deployed { world: OnceLock::new(), options: || guarded().with("WebhookParameter", "/redress/webhook") };
 
+/// The suite with everything switched on, whose members forward the changes of their security groups, under a policy about those to which
+/// tests add what holds in their own accounts.
+static GROUPS: Deployed = Deployed {
+    world: OnceLock::new(),
+    options: || guarded().with("SecurityGroupPolicyKey", "groups.json").with("Regions", "us-east-1,eu-west-1").forwarding(),
+};
+
 fn guarded() -> Options {
     Options::new().modes("auto").with("PolicyKey", "policy.yaml").with("DigestMinutes", "1")
 }
 
 /// Every deployment that was started.
 fn worlds() -> impl Iterator<Item = &'static World> {
-    [&SHIPPED, &AUTO, &GUARDED, &ALONE].into_iter().filter_map(|deployed| deployed.world.get())
+    [&SHIPPED, &AUTO, &GUARDED, &ALONE, &GROUPS].into_iter().filter_map(|deployed| deployed.world.get())
 }
 
 /// A deployment that starts with the first test that needs it.
@@ -71,6 +79,7 @@ fn main() -> ExitCode {
     let mut trials = conformance::trials();
     trials.extend(journeys::trials());
     trials.extend(guardrails::trials());
+    trials.extend(groups::trials());
     trials.extend(sources::trials());
     trials.extend(command::trials());
     trials.extend(laws::trials());

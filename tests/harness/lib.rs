@@ -39,6 +39,8 @@ pub struct World {
     local: LocalAws,
     admin: SdkConfig,
     policy: tokio::sync::Mutex<(Vec<String>, Vec<String>)>,
+    /// What holds for security groups in some accounts.
+    groups: tokio::sync::Mutex<serde_json::Map<String, Json>>,
 }
 
 /// A finding as Security Hub has it now.
@@ -60,7 +62,7 @@ impl World {
         let local = LocalAws::start(options).unwrap_or_else(|error| panic!("{error}"));
         // Tests start it from within the runtime.
         let admin = std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(local.admin())).join().unwrap());
-        Self { local, admin, policy: tokio::sync::Mutex::default() }
+        Self { local, admin, policy: tokio::sync::Mutex::default(), groups: tokio::sync::Mutex::default() }
     }
 
     /// The local AWS under it.
@@ -113,9 +115,30 @@ impl World {
         call.body(text.as_bytes().to_vec().into()).send().await.unwrap();
     }
 
+    /// Adds what holds for the security groups of one account to the policy about them, and writes the document.
+    pub async fn group_policy(&self, account: &AccountId, own: Json) {
+        let mut groups = self.groups.lock().await;
+        groups.insert(format!("account_{account}"), own);
+        let whole = json!({"prohibited_rules": {"inbound": group_rules()}, "account_specific_overrides": *groups});
+        self.write_group_policy(&whole.to_string()).await;
+    }
+
+    /// Writes a document as the policy about security groups, right or wrong.
+    pub async fn write_group_policy(&self, text: &str) {
+        let call = aws_sdk_s3::Client::new(&self.admin).put_object().bucket(self.local.output("PolicyBucket")).key("groups.json");
+        call.body(text.as_bytes().to_vec().into()).send().await.unwrap();
+    }
+
+    /// A document from the bucket of reports.
+    pub async fn report(&self, key: &str) -> Option<Json> {
+        let call = aws_sdk_s3::Client::new(&self.admin).get_object().bucket(self.local.output("ReportsBucket")).key(key);
+        let answer = call.send().await.ok()?;
+        serde_json::from_slice(&answer.body.collect().await.ok()?.to_vec()).ok()
+    }
+
     /// The schedule's time has come: the sweeper looks again.
     pub fn sweep(&self) {
-        let fired = self.local.post("schedules", &json!({"name": "Sweep"}));
+        let fired = self.local.post("schedules", &json!({"name": "SweepRule"}));
         assert_eq!(fired["fired"].as_array().unwrap().len(), 1, "{fired}");
     }
 
@@ -159,7 +182,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let logs = ["FindingRouter", "CisRemediator", "FindingSweeper"].map(|name| {
+        let logs = ["FindingRouter", "CisRemediator", "FindingSweeper", "SgComplianceScanner"].map(|name| {
             let is_news = |line: &&String| line.starts_with('{') && !line.contains("CloudWatchMetrics");
             let logs: Vec<_> = self.local.logs(name).iter().filter(is_news).cloned().collect();
             logs[logs.len().saturating_sub(8)..].join("\n")
@@ -256,6 +279,15 @@ impl World {
             }
         }
     }
+}
+
+/// What no group of any account may let in.
+fn group_rules() -> Json {
+    let rule = |id: &str, port: u16, severity: &str| {
+        let reason = format!("port {port} is not for everybody");
+        json!({"rule_id": id, "protocol": "tcp", "port_range": port, "source": ["0.0.0.0/0", "::/0"], "severity": severity, "reason": reason})
+    };
+    json!([rule("SSH", 22, "critical"), rule("RDP", 3389, "high"), rule("TELNET", 23, "medium")])
 }
 
 fn document((rules, exemptions): &(Vec<String>, Vec<String>)) -> String {

@@ -9,7 +9,7 @@ import parliament
 
 from stack import Stack, Template
 
-Kind = Literal["identity", "trust", "queue", "topic", "bucket", "key"]
+Kind = Literal["identity", "trust", "queue", "topic", "bucket", "key", "bus"]
 
 RESOURCE_POLICIES: dict[str, tuple[Kind, str]] = {
     "AWS::SQS::QueuePolicy": ("queue", "PolicyDocument"),
@@ -65,6 +65,8 @@ def documents(stack: Stack) -> Iterator[tuple[str, Kind, Template]]:
     for type_, (kind, key) in RESOURCE_POLICIES.items():
         for name, properties in stack.of_type(type_):
             yield name, kind, properties[key]
+    for name, properties in stack.of_type("AWS::Events::EventBusPolicy"):
+        yield name, "bus", {"Statement": [{"Sid": properties["StatementId"], **properties["Statement"]}]}
 
 
 def statements(stack: Stack, *kinds: Kind) -> Iterator[Statement]:

@@ -3,10 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from itertools import combinations
 
 import patterns
+from machines import leads_to, levels, machines, reached
 from policies import as_list, documents, granted_to, statements
-from stack import ACCOUNT, PARAMETERS, PSEUDO_PARAMETERS, REGION, Stack, arn_of
+from stack import ACCOUNT, PARAMETERS, PSEUDO_PARAMETERS, REGION, Stack, Template, arn_of
 
 Rule = Callable[[Stack], Iterator[str]]
 
@@ -17,6 +20,10 @@ EVERY_RESOURCE = {
     "RouterRole.Trace": "X-Ray has no resources to name",
     "RemediatorRole.Trace": "X-Ray has no resources to name",
     "SweeperRole.Trace": "X-Ray has no resources to name",
+    "ScannerRole.Trace": "X-Ray has no resources to name",
+    "ScannerRole.ListAccountsAndRegions": "lists of everything have no resources to name",
+    "SweepStatesRole.Trace": "X-Ray has no resources to name",
+    "SweepStatesRole.DeliverLogs": "deliveries of logs have no resources to name before they are made",
     "Key.AccountDecidesByIam": "in a key policy it means this key",
     "Key.EventsSendToQueues": "in a key policy it means this key",
     "Key.AlarmsPublish": "in a key policy it means this key",
@@ -65,18 +72,59 @@ NEEDED_IN_MEMBER_ACCOUNTS = {
     "rds:DeleteDBInstance": ("-redress-", "RDS.3 deletes what it made itself, and after approval the original"),
 }
 ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess", "PowerUserAccess")
-METRICS = {"BrokenPolicy", "FalseSuccesses", "Outcomes", "StoppedByKillSwitch", "SuspiciousFindings"}
+# What our functions measure, by namespace. The code has the same names (crates/lambda/src/metrics.rs).
+METRICS = {
+    "Redress": {"BrokenPolicy", "FalseSuccesses", "Outcomes", "StoppedByKillSwitch", "SuspiciousFindings"},
+    "SecurityGroup/Compliance": {
+        "ComplianceViolations",
+        "CriticalViolationsFound",
+        "EmergencyRemediationsPerformed",
+        "MassOperationsDetected",
+        "RealTimeScanDuration",
+        "RemediationActions",
+        "ScanDuration",
+        "UnreachableUnits",
+    },
+}
+# Whose targets may refuse for good, and why.
+WITHOUT_DEAD_LETTERS = {
+    "SendChangesRule": "a queue would be in every account and region, watched by nobody; the sweep finds what was lost",
+}
+# What a role of EventBridge is to be allowed on its target, by the target's service. Queues let it in by their policies.
+ASKED_OF_TARGETS = {"events": "events:PutEvents", "states": "states:StartExecution"}
+# By which roles our own enter other accounts.
+ENTERED_BY = {"RemediatorRole": "MemberRoleName", "ScannerRole": "ReaderRoleName"}
+# The service integrations that states use. Others want actions of their own in the role of the state machine.
+INVOKE, READ_OBJECT = "arn:aws:states:::lambda:invoke", "arn:aws:states:::s3:getObject"
+# Where the lists are that sweeps work off.
+LISTS = "arn:aws:s3:::Reports/security-groups/sweeps/*"
+# Under this prefix the account's policy of log deliveries has one entry for all.
+DELIVERED_LOGS = "/aws/vendedlogs/states/"
+# How wide a dashboard is.
+COLUMNS = 24
 # What has a name of its own, by its type; it is named after the stack, so that two stacks do not meet.
 NAMED = {
+    "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::Events::EventBus": "Name",
+    "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SSM::Parameter": "Name",
     "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
 # How long such a name may be, and how long a name of a stack is to fit in all of them.
-LONGEST_NAMES = {"AWS::Events::EventBus": 256, "AWS::SQS::Queue": 80, "AWS::Scheduler::ScheduleGroup": 64}
+LONGEST_NAMES = {
+    "AWS::CloudWatch::Dashboard": 255,
+    "AWS::Events::EventBus": 256,
+    "AWS::Logs::LogGroup": 512,
+    "AWS::SQS::Queue": 80,
+    "AWS::Scheduler::ScheduleGroup": 64,
+    "AWS::StepFunctions::StateMachine": 80,
+}
 LONGEST_STACK_NAME = 57
+EVENTS = "events.amazonaws.com"
 SCHEDULER = "scheduler.amazonaws.com"
+STATES = "states.amazonaws.com"
 # What there is once in an account and region, and why.
 ONCE = {
     "PlanAction": "people choose it by its id",
@@ -103,6 +151,11 @@ DEPLOYMENT = {
     "webhook_parameter": False,
     "modes": True,
     "sources": True,
+    "reports_bucket": True,
+    "sg_policy_key": False,
+    "regions": False,
+    "reader_role_name": True,
+    "state_machine_arn": True,
 }
 
 
@@ -128,7 +181,7 @@ def every_rule_target_has_dead_letters_and_retries(stack: Stack) -> Iterator[str
     for rule, properties in stack.of_type("AWS::Events::Rule"):
         for target in properties["Targets"]:
             dead_letters = target.get("DeadLetterConfig", {}).get("Arn", "")
-            if not stack.named_by(dead_letters, "AWS::SQS::Queue"):
+            if rule not in WITHOUT_DEAD_LETTERS and not stack.named_by(dead_letters, "AWS::SQS::Queue"):
                 yield f"{rule} loses events that its target {target['Id']} refuses"
             if not target.get("RetryPolicy", {}).get("MaximumRetryAttempts"):
                 yield f"{rule} does not retry its target {target['Id']}"
@@ -199,6 +252,15 @@ def a_finding_that_passed_reaches_its_rule_only_if_it_is_open(stack: Stack) -> I
             yield f"a finding that passed after {outcome} reaches {reached or 'no rule'}, not {expected or 'none'}"
 
 
+def rules_wait_where_their_events_arrive(stack: Stack) -> Iterator[str]:
+    properties = dict(stack.of_type("AWS::Events::Rule"))
+    for folder, names in patterns.REACHES.items():
+        expected = patterns.BUSES.get(folder, "default")
+        for rule in sorted(names):
+            if (bus := properties[rule].get("EventBusName", "default")) != expected:
+                yield f"{rule} waits on the bus {bus}, and the events of {folder} arrive on {expected}"
+
+
 def patterns_leave_room(stack: Stack) -> Iterator[str]:
     """2048 characters, which every console and quota takes."""
     for rule, pattern in patterns.patterns(stack):
@@ -252,8 +314,30 @@ def buckets_are_private_and_versioned(stack: Stack) -> Iterator[str]:
             yield f"{name} still has access control lists"
 
 
+def reports_are_kept_for_a_year_and_not_for_ever(stack: Stack) -> Iterator[str]:
+    rules = stack.resources["Reports"]["Properties"].get("LifecycleConfiguration", {}).get("Rules", [])
+    days = [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule and rule["Status"] == "Enabled"]
+    if not days:
+        yield "reports are kept for ever"
+    if any(number <= 366 for number in days):
+        yield "reports go before a year is over"
+    if not any("NoncurrentVersionExpiration" in rule for rule in rules):
+        yield "of reports that are gone, the versions stay for ever"
+
+
+def log_groups_may_use_the_key(stack: Stack) -> Iterator[str]:
+    """A log group that the key's policy does not name cannot be made."""
+    key = "kms:EncryptionContext:aws:logs:arn"
+    served = [value for s in statements(stack, "key") if s.allows for value in s.conditions(key)]
+    for name, group in stack.of_type("AWS::Logs::LogGroup"):
+        physical = group.get("LogGroupName", f"{PSEUDO_PARAMETERS['AWS::StackName']}-{name}-generated")
+        arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{physical}"
+        if not any(fnmatchcase(arn, pattern) for pattern in served):
+            yield f"{name} may not use the key as {physical}"
+
+
 def two_stacks_fit_into_one_account(stack: Stack) -> Iterator[str]:
-    names = {"AlarmName", "BucketName", "FunctionName", "LogGroupName", "Name", "RoleName", "TableName", "TopicName"}
+    names = {"AlarmName", "BucketName", "FunctionName", "Name", "RoleName", "TableName", "TopicName", *NAMED.values()}
     for name, resource in stack.resources.items():
         if name in ONCE or resource["Type"] == "AWS::Lambda::EventSourceMapping":
             continue
@@ -317,6 +401,83 @@ def accounts_are_entered_only_within_the_organization(stack: Stack) -> Iterator[
             for role in statement.resources:
                 if not re.fullmatch(r"arn:aws:iam::\*:role/[\w+=,.@-]+", role):
                     yield f"{statement.name} enters by {role}, not by one role"
+
+
+def each_role_enters_accounts_by_the_one_that_is_for_it(stack: Stack) -> Iterator[str]:
+    """Who only looks may not become somebody who changes."""
+    for statement in statements(stack, "identity"):
+        if statement.allows and "sts:AssumeRole" in statement.actions:
+            role = _parameter(stack, ENTERED_BY.get(statement.owner, ""))
+            if statement.resources != [f"arn:aws:iam::*:role/{role}"]:
+                yield f"{statement.name} enters by {', '.join(statement.resources)}"
+
+
+def targets_are_reached_by_a_role_that_can_do_no_more(stack: Stack) -> Iterator[str]:
+    for rule, properties in stack.of_type("AWS::Events::Rule"):
+        for target in properties["Targets"]:
+            service = target["Arn"].split(":")[2]
+            if service == "sqs":
+                continue
+            role = stack.named_by(target.get("RoleArn", ""), "AWS::IAM::Role")
+            granted = {(a, r) for s in granted_to(stack, role) if s.allows for a in s.actions for r in s.resources}
+            if role is None or granted != {(ASKED_OF_TARGETS.get(service), target["Arn"])}:
+                yield f"{rule} reaches {target['Arn']} by {role}, which may {sorted(granted, key=str)}"
+            trusted = [s.body["Principal"] for s in statements(stack, "trust") if s.owner == role]
+            if trusted != [{"Service": EVENTS}]:
+                yield f"{rule} takes {role}, which trusts {trusted}"
+
+
+def services_take_roles_only_for_this_account(stack: Stack) -> Iterator[str]:
+    """Otherwise anybody's rule or state machine could be given the role. Scheduler has a rule of its own."""
+    for statement in statements(stack, "trust"):
+        if statement.body["Principal"].get("Service") not in (EVENTS, STATES):
+            continue
+        if statement.conditions("aws:SourceAccount") != [ACCOUNT]:
+            yield f"{statement.name} is taken for any account"
+        sources = statement.conditions("aws:SourceArn")
+        if not sources or not all(f":{REGION}:{ACCOUNT}:" in source for source in sources):
+            yield f"{statement.name} is taken for {sources or 'anything'}"
+
+
+def only_the_organization_puts_events_on_a_bus(stack: Stack) -> Iterator[str]:
+    """A bus without a policy takes events of its own account only."""
+    for statement in statements(stack, "bus"):
+        if statement.conditions("aws:PrincipalOrgID") != [_parameter(stack, "OrganizationId")]:
+            yield f"{statement.name} lets in others than the organization"
+        if statement.actions != ["events:PutEvents"]:
+            yield f"{statement.name} allows {', '.join(statement.actions)}"
+        for bus in statement.resources:
+            if stack.named_by(bus, "AWS::Events::EventBus") != "Changes":
+                yield f"{statement.name} opens {bus}"
+
+
+def state_machines_may_do_what_their_states_ask_for_and_no_more(stack: Stack) -> Iterator[str]:
+    key = arn_of("AWS::KMS::Key", "Key")
+    for machine in machines(stack):
+        arn = arn_of("AWS::StepFunctions::StateMachine", machine.properties["StateMachineName"])
+        execution = arn.replace(":stateMachine:", ":execution:")
+        needed: set[tuple[str, str]] = set()
+        for name, state in machine.of_type("Task"):
+            if state["Resource"] != INVOKE:
+                yield f"{name} uses {state['Resource']}, of which nothing is known here"
+            needed.add(("lambda:InvokeFunction", state["Parameters"]["FunctionName"]))
+        for name, state in machine.of_type("Map"):
+            if (reader := state.get("ItemReader", {}).get("Resource")) != READ_OBJECT:
+                yield f"{name} reads by {reader}, of which nothing is known here"
+            needed |= {("s3:GetObject", LISTS), ("kms:Decrypt", key), ("states:StartExecution", arn)}
+            for action in ("states:DescribeExecution", "states:StopExecution"):
+                needed |= {(action, f"{execution}:*"), (action, f"{execution}/{state.get('Label')}:*")}
+        role = stack.named_by(machine.properties["RoleArn"], "AWS::IAM::Role")
+        named = [s for s in granted_to(stack, role) if s.allows and s.name not in EVERY_RESOURCE]
+        granted = {(a, r) for s in named for a in s.actions for r in s.resources}
+        if missing := needed - granted:
+            yield f"{role} lacks {sorted(missing)}"
+        if more := granted - needed:
+            yield f"{role} may also {sorted(more)}"
+        for statement in named:
+            through = statement.conditions("kms:ViaService")
+            if key in statement.resources and through != [f"s3.{REGION}.amazonaws.com"]:
+                yield f"{statement.name} uses the key through {through or 'any service'}"
 
 
 def roles_are_lent_only_to_the_service_that_they_trust(stack: Stack) -> Iterator[str]:
@@ -396,7 +557,7 @@ def only_the_rules_of_the_stack_send_to_a_queue(stack: Stack) -> Iterator[str]:
     for statement in statements(stack, "queue"):
         if not statement.allows:
             continue
-        if statement.body["Principal"] != {"Service": "events.amazonaws.com"}:
+        if statement.body["Principal"] != {"Service": EVENTS}:
             yield f"{statement.name} lets in {statement.body['Principal']}"
         if statement.actions != ["sqs:SendMessage"]:
             yield f"{statement.name} allows {', '.join(statement.actions)}"
@@ -488,6 +649,95 @@ def the_command_learns_of_the_deployment_and_of_no_secret(stack: Stack) -> Itera
         yield f"{key} is empty"
 
 
+# ------------------------------------------------------------------- sweeps
+
+
+def every_state_is_reached_and_leads_somewhere(stack: Stack) -> Iterator[str]:
+    for machine in machines(stack):
+        for _, level in levels(machine.definition):
+            names = reached(level)
+            for name in sorted(names - level["States"].keys()):
+                yield f"there is no state {name}"
+            for name in sorted(level["States"].keys() - names):
+                yield f"{name} is never reached"
+            for name, state in level["States"].items():
+                ends = state.get("End") is True or state["Type"] in ("Succeed", "Fail", "Choice")
+                if ends == ("Next" in state):
+                    yield f"{name} neither ends nor goes on, or both"
+                if name in leads_to(state):
+                    yield f"{name} leads to itself"
+
+
+def every_task_is_tried_again_and_ends(stack: Stack) -> Iterator[str]:
+    """Lambda's own faults and refusals are gone at the next try; a state must not give up before its function does."""
+    needed = {"ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"}
+    functions = dict(stack.of_type("AWS::Lambda::Function"))
+    for machine in machines(stack):
+        if not machine.definition.get("TimeoutSeconds"):
+            yield f"{machine.name} may run for a year"
+        for name, state in machine.of_type("Task"):
+            retried = [retry for retry in state.get("Retry", []) if retry.get("MaxAttempts", 3) > 0]
+            errors = {error for retry in retried for error in retry["ErrorEquals"]}
+            if missing := {f"Lambda.{error}" for error in needed} - errors:
+                yield f"{name} is not tried again after {sorted(missing)}"
+            if any(retry.get("BackoffRate", 1) <= 1 or retry.get("JitterStrategy") != "FULL" for retry in retried):
+                yield f"{name} is tried again at the same time as all the others"
+            function = stack.named_by(state["Parameters"]["FunctionName"], "AWS::Lambda::Function")
+            if state.get("TimeoutSeconds", 99999999) > 2 * functions[function]["Timeout"]:
+                yield f"{name} waits for a function that is long gone"
+            if state.get("TimeoutSeconds", 99999999) <= functions[function]["Timeout"]:
+                yield f"{name} gives up while {function} still works"
+
+
+def a_unit_that_fails_ends_nothing(stack: Stack) -> Iterator[str]:
+    for machine in machines(stack):
+        for name, state in machine.of_type("Map"):
+            if state.get("ToleratedFailurePercentage") != 100:
+                yield f"{name} ends when some of it fail"
+        for of, level in levels(machine.definition):
+            for name, state in level["States"].items():
+                caught = {error for catch in state.get("Catch", []) for error in catch["ErrorEquals"]}
+                if of and state["Type"] == "Task" and "States.ALL" not in caught:
+                    yield f"a failure of {name} is one of {of}"
+
+
+def units_pass_on_no_more_than_a_number(stack: Stack) -> Iterator[str]:
+    """All that units pass on is put together before any of it is dropped, and may have 256 KiB."""
+    for machine in machines(stack):
+        for of, level in levels(machine.definition):
+            for name, state in level["States"].items():
+                small = state.get("OutputPath") == "$.StatusCode" or isinstance(state.get("Result"), int)
+                if of and state.get("End") and not small:
+                    yield f"{name} passes on more than a number to {of}"
+        for name, state in machine.of_type("Map"):
+            if state.get("ResultPath", "$") is not None:
+                yield f"{name} hands on what its units passed on"
+
+
+def sweeps_ask_for_no_more_functions_than_are_reserved(stack: Stack) -> Iterator[str]:
+    functions = dict(stack.of_type("AWS::Lambda::Function"))
+    for machine in machines(stack):
+        for name, state in machine.of_type("Map"):
+            most = state.get("MaxConcurrency") or 10000
+            for inner, task in state["ItemProcessor"]["States"].items():
+                if task["Type"] == "Task":
+                    function = stack.named_by(task["Parameters"]["FunctionName"], "AWS::Lambda::Function")
+                    reserved = functions[function].get("ReservedConcurrentExecutions", 0)
+                    if most > reserved:
+                        yield f"{name} runs {inner} up to {most} times at once, where {reserved} are reserved"
+
+
+def functions_of_one_binary_are_told_the_same(stack: Stack) -> Iterator[str]:
+    told: dict[str, tuple[str, Template]] = {}
+    for name, function in stack.of_type("AWS::Lambda::Function"):
+        binary = stack.resources[name]["Metadata"]["BuildProperties"]["Binary"]
+        variables = function["Environment"]["Variables"]
+        first, expected = told.setdefault(binary, (name, variables))
+        if variables != expected:
+            differing = {k for k in variables.keys() | expected.keys() if variables.get(k) != expected.get(k)}
+            yield f"{name} and {first} are told otherwise of {sorted(differing)}"
+
+
 # ----------------------------------------------------------------- operation
 
 
@@ -512,6 +762,30 @@ def logs_are_kept_for_a_while_and_not_for_ever(stack: Stack) -> Iterator[str]:
             yield f"{name} is kept for ever"
 
 
+def state_machines_are_traced_and_log_their_errors(stack: Stack) -> Iterator[str]:
+    groups = {arn_of("AWS::Logs::LogGroup", name): g for name, g in stack.of_type("AWS::Logs::LogGroup")}
+    for name, machine in stack.of_type("AWS::StepFunctions::StateMachine"):
+        if machine.get("TracingConfiguration", {}).get("Enabled") is not True:
+            yield f"{name} is not traced"
+        logging = machine.get("LoggingConfiguration", {})
+        if logging.get("Level") not in ("ERROR", "ALL"):
+            yield f"{name} does not log its errors"
+        for destination in logging.get("Destinations", [{}]):
+            group = groups.get(destination.get("CloudWatchLogsLogGroup", {}).get("LogGroupArn"))
+            if group is None:
+                yield f"{name} logs to a group that is not of this stack"
+            elif not group.get("LogGroupName", "").startswith(DELIVERED_LOGS):
+                yield f"{name} logs to a group that takes room in the account's policy of log deliveries"
+
+
+def every_state_machine_has_alarms_on_failures_and_timeouts(stack: Stack) -> Iterator[str]:
+    for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
+        watched = {stack.named_by(arn, "AWS::StepFunctions::StateMachine") for arn in _watched(stack, metric)}
+        for name, _ in stack.of_type("AWS::StepFunctions::StateMachine"):
+            if name not in watched:
+                yield f"nobody hears of the {metric} of {name}"
+
+
 def every_alarm_tells_somebody(stack: Stack) -> Iterator[str]:
     topics = {arn_of("AWS::SNS::Topic", name) for name, _ in stack.of_type("AWS::SNS::Topic")}
     for name, alarm in stack.of_type("AWS::CloudWatch::Alarm"):
@@ -529,8 +803,41 @@ def every_function_has_alarms_on_errors_and_throttles(stack: Stack) -> Iterator[
 
 def alarms_of_our_own_metrics_name_one_that_exists(stack: Stack) -> Iterator[str]:
     for name, alarm in stack.of_type("AWS::CloudWatch::Alarm"):
-        if alarm["Namespace"] == "Redress" and alarm["MetricName"] not in METRICS:
+        dimensions = [value for d in alarm.get("Dimensions", []) for value in (d["Name"], d["Value"])]
+        if not _exists(stack, [alarm["Namespace"], alarm["MetricName"], *dimensions]):
             yield f"{name} waits for {alarm['MetricName']}, which nobody writes"
+
+
+def dashboards_show_what_exists(stack: Stack) -> Iterator[str]:
+    for name, dashboard in stack.of_type("AWS::CloudWatch::Dashboard"):
+        try:
+            widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+        except ValueError as error:
+            yield f"{name} is not JSON: {error}"
+            continue
+        for widget in widgets:
+            title = widget["properties"].get("title")
+            if not title or widget["properties"].get("region") != REGION:
+                yield f"{name} has a widget without a title, or of another region: {title}"
+            if widget["x"] + widget["width"] > COLUMNS:
+                yield f"{name} has no room for {title}"
+            for metric in widget["properties"]["metrics"]:
+                if not _exists(stack, metric):
+                    yield f"{title} shows {metric}, which nobody writes"
+        for one, other in combinations(widgets, 2):
+            if all(
+                one[at] < other[at] + other[size] and other[at] < one[at] + one[size]
+                for at, size in (("x", "width"), ("y", "height"))
+            ):
+                yield f"{one['properties'].get('title')} lies on {other['properties'].get('title')}"
+
+
+def every_metric_of_security_groups_is_shown(stack: Stack) -> Iterator[str]:
+    dashboards = (json.loads(d["DashboardBody"]) for _, d in stack.of_type("AWS::CloudWatch::Dashboard"))
+    shown = {tuple(m[:2]) for d in dashboards for w in d["widgets"] for m in w["properties"]["metrics"]}
+    for metric in sorted(METRICS["SecurityGroup/Compliance"]):
+        if ("SecurityGroup/Compliance", metric) not in shown:
+            yield f"{metric} is on no dashboard"
 
 
 # --------------------------------------------------------------- member role
@@ -538,18 +845,20 @@ def alarms_of_our_own_metrics_name_one_that_exists(stack: Stack) -> Iterator[str
 
 def members_trust_one_role_by_external_id_and_organization(stack: Stack) -> Iterator[str]:
     """Trusting the account, or another session of it, would trust everybody there who may assume roles."""
+    ours = {"Role": "RemediatorRoleArn", "ReaderRole": "ScannerRoleArn"}
     services = [s for s in statements(stack, "trust") if set(s.body["Principal"]) == {"Service"}]
     for statement in services:
         # Lent to a service, in the name of this account only.
         if not statement.conditions("aws:SourceAccount"):
             yield f"{statement.name} does not compare aws:SourceAccount"
     trust = [s for s in statements(stack, "trust") if s not in services]
-    if len(trust) != 1:
-        yield f"{len(trust)} statements of trust, not one"
+    if len({s.owner for s in trust}) != len(trust):
+        yield "several statements of trust in a role, not one"
     for statement in trust:
         principal = statement.body["Principal"]
-        if principal != {"AWS": _parameter(stack, "RemediatorRoleArn")}:
-            yield f"{statement.name} trusts {principal}, not RemediatorRoleArn alone"
+        parameter = ours.get(statement.owner, "")
+        if principal != {"AWS": _parameter(stack, parameter)}:
+            yield f"{statement.name} trusts {principal}, not {parameter or 'nobody'} alone"
         for key, parameter in (("sts:ExternalId", "ExternalId"), ("aws:PrincipalOrgID", "OrganizationId")):
             if statement.conditions(key) != [_parameter(stack, parameter)]:
                 yield f"{statement.name} does not compare {key} with {parameter}"
@@ -570,6 +879,17 @@ def members_can_be_made_an_administrator_by_nobody(stack: Stack) -> Iterator[str
                 yield f"{statement.name} allows {action} of any policy: name it in a condition on iam:PolicyARN"
 
 
+def the_reader_changes_nothing(stack: Stack) -> Iterator[str]:
+    """But for what it imports into Security Hub, under the account's own product."""
+    for statement in granted_to(stack, "ReaderRole"):
+        for action in statement.actions:
+            own = all(resource.endswith(f":product/{ACCOUNT}/default") for resource in statement.resources)
+            if action == "securityhub:BatchImportFindings" and own:
+                continue
+            if not re.fullmatch(r"[a-z0-9-]+:(Describe|Get|List)[A-Za-z]*", action):
+                yield f"{statement.name} allows {action} on {', '.join(statement.resources)}"
+
+
 def managed_policies_fit(stack: Stack) -> Iterator[str]:
     """At most 6144 characters, white space not counted, and ten to a role."""
     policies = [(n, d) for n, kind, d in documents(stack) if kind == "identity"]
@@ -582,12 +902,11 @@ def managed_policies_fit(stack: Stack) -> Iterator[str]:
             yield f"{name} has {count} managed policies, of at most ten"
 
 
-def members_have_the_role_that_the_remediator_asks_for(stack: Stack) -> Iterator[str]:
-    roles = list(stack.of_type("AWS::IAM::Role"))
-    expected = _parameter(stack, "MemberRoleName")
-    names = [role.get("RoleName") for _, role in roles]
-    if names != [expected, "redress-vpc-flow-logs"]:
-        yield f"there are not just the role {expected} and the one of flow logs: {names}"
+def members_have_the_roles_that_the_suite_asks_for(stack: Stack) -> Iterator[str]:
+    expected = [_parameter(stack, "MemberRoleName"), "redress-vpc-flow-logs", _parameter(stack, "ReaderRoleName")]
+    names = [role.get("RoleName") for _, role in stack.of_type("AWS::IAM::Role")]
+    if names != expected:
+        yield f"there are not just the roles {expected}: {names}"
 
 
 SUITE_RULES: tuple[Rule, ...] = (
@@ -602,12 +921,15 @@ SUITE_RULES: tuple[Rule, ...] = (
     the_remediator_knows_how_often_a_job_is_received,
     every_event_reaches_its_rule_and_no_other,
     a_finding_that_passed_reaches_its_rule_only_if_it_is_open,
+    rules_wait_where_their_events_arrive,
     patterns_leave_room,
     everything_stored_is_encrypted_with_the_key,
     keys_rotate,
     what_undo_needs_survives_the_stack,
     tables_can_be_restored,
     buckets_are_private_and_versioned,
+    reports_are_kept_for_a_year_and_not_for_ever,
+    log_groups_may_use_the_key,
     two_stacks_fit_into_one_account,
     names_leave_room_for_that_of_the_stack,
     allows_every_resource_only_with_a_reason,
@@ -615,6 +937,11 @@ SUITE_RULES: tuple[Rule, ...] = (
     nobody_is_an_administrator,
     functions_have_a_role_that_only_lambda_assumes,
     accounts_are_entered_only_within_the_organization,
+    each_role_enters_accounts_by_the_one_that_is_for_it,
+    targets_are_reached_by_a_role_that_can_do_no_more,
+    services_take_roles_only_for_this_account,
+    only_the_organization_puts_events_on_a_bus,
+    state_machines_may_do_what_their_states_ask_for_and_no_more,
     roles_are_lent_only_to_the_service_that_they_trust,
     scheduler_takes_a_role_only_for_a_group_of_the_stack,
     wakes_reach_the_sweeper_and_nothing_else,
@@ -626,11 +953,21 @@ SUITE_RULES: tuple[Rule, ...] = (
     functions_read_what_decides_over_them,
     nobody_writes_what_decides_over_the_functions,
     the_command_learns_of_the_deployment_and_of_no_secret,
+    every_state_is_reached_and_leads_somewhere,
+    every_task_is_tried_again_and_ends,
+    a_unit_that_fails_ends_nothing,
+    units_pass_on_no_more_than_a_number,
+    sweeps_ask_for_no_more_functions_than_are_reserved,
+    functions_of_one_binary_are_told_the_same,
     functions_are_traced_and_bounded,
     logs_are_kept_for_a_while_and_not_for_ever,
+    state_machines_are_traced_and_log_their_errors,
     every_alarm_tells_somebody,
     every_function_has_alarms_on_errors_and_throttles,
+    every_state_machine_has_alarms_on_failures_and_timeouts,
     alarms_of_our_own_metrics_name_one_that_exists,
+    dashboards_show_what_exists,
+    every_metric_of_security_groups_is_shown,
 )
 # Not `allows_every_resource_only_with_a_reason`: which bucket or group will have a finding is not known beforehand.
 # What the role may do is bounded by the list of its actions, and each session of it by its own policy.
@@ -639,8 +976,20 @@ MEMBER_ROLE_RULES: tuple[Rule, ...] = (
     nobody_is_an_administrator,
     members_trust_one_role_by_external_id_and_organization,
     members_can_be_made_an_administrator_by_nobody,
+    the_reader_changes_nothing,
     managed_policies_fit,
-    members_have_the_role_that_the_remediator_asks_for,
+    members_have_the_roles_that_the_suite_asks_for,
+)
+MEMBER_REGION_RULES: tuple[Rule, ...] = (
+    every_rule_target_has_dead_letters_and_retries,
+    patterns_leave_room,
+    # Roles are the account's, and there is such a stack in each of its regions.
+    two_stacks_fit_into_one_account,
+    allows_every_resource_only_with_a_reason,
+    allows_no_wildcard_actions,
+    nobody_is_an_administrator,
+    targets_are_reached_by_a_role_that_can_do_no_more,
+    services_take_roles_only_for_this_account,
 )
 
 
@@ -656,6 +1005,23 @@ def _watched(stack: Stack, metric: str) -> set[str]:
         if alarm["MetricName"] == metric
         for dimension in alarm["Dimensions"]
     }
+
+
+def _exists(stack: Stack, metric: list) -> bool:
+    """Whether a metric, as dashboards write it, is one of ours, or AWS's of something that is of this stack."""
+    namespace, name, *dimensions = [part for part in metric if not isinstance(part, dict)]
+    if not namespace.startswith("AWS/"):
+        return not dimensions and name in METRICS.get(namespace, set())
+    known = {
+        "FunctionName": {name for name, _ in stack.of_type("AWS::Lambda::Function")},
+        "QueueName": {name for name, _ in stack.of_type("AWS::SQS::Queue")},
+        "StateMachineArn": {
+            arn_of("AWS::StepFunctions::StateMachine", machine["StateMachineName"])
+            for _, machine in stack.of_type("AWS::StepFunctions::StateMachine")
+        },
+    }
+    pairs = list(zip(dimensions[::2], dimensions[1::2], strict=True))
+    return bool(pairs) and all(value in known.get(key, set()) for key, value in pairs)
 
 
 def _dead_letter_queues(stack: Stack) -> set[str]:
@@ -682,8 +1048,8 @@ def _senders(stack: Stack) -> dict[str, set[str]]:
     senders: dict[str, set[str]] = {}
     for name, rule in stack.of_type("AWS::Events::Rule"):
         for target in rule["Targets"]:
-            for queue in (target["Arn"], target.get("DeadLetterConfig", {}).get("Arn")):
-                if queue:
+            for queue in (target["Arn"], target.get("DeadLetterConfig", {}).get("Arn", "")):
+                if ":sqs:" in queue:
                     senders.setdefault(queue, set()).add(arn_of("AWS::Events::Rule", name))
     return senders
 

@@ -1,13 +1,15 @@
 """A template as CloudFormation sees it: transformed, with every intrinsic function answered.
 
 Physical names are the logical ids, so that a check reads `...:FindingsQueue` where an account would have
-a generated name. SSM parameters go by their own names, since that is how they are read. Conditional resources are kept.
+a generated name. SSM parameters go by their own names, since that is how they are read, and state machines, since their
+roles are built from them. Conditional resources are kept.
 """
 
 import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = ROOT / "infra" / "template.yaml"
 MEMBER_ROLE = ROOT / "infra" / "member-role.yaml"
+MEMBER_REGION = ROOT / "infra" / "member-region.yaml"
 
 REGION = "us-east-1"
 ACCOUNT = "111122223333"
@@ -35,9 +38,11 @@ PSEUDO_PARAMETERS = {
 }
 # For the parameters without a default, and those whose default leaves something out.
 PARAMETERS = {
+    "ChangesBusArn": f"arn:aws:events:{REGION}:444455556666:event-bus/example-changes",
     "ExternalId": "example-external-id",
     "OrganizationId": "o-a1b2c3d4e5",
     "RemediatorRoleArn": f"arn:aws:iam::{ACCOUNT}:role/RemediatorRole",
+    "ScannerRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ScannerRole",
     "WebhookParameter": "/example/webhook",
 }
 ARNS = {
@@ -54,16 +59,29 @@ ARNS = {
     "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
     "AWS::Scheduler::ScheduleGroup": "scheduler:{region}:{account}:schedule-group/{name}",
     "AWS::SecurityHub::ActionTarget": "securityhub:{region}:{account}:action/custom/{name}",
+    "AWS::StepFunctions::StateMachine": "states:{region}:{account}:stateMachine:{name}",
+}
+# Those whose ARN has another name than the logical id, and where it stands.
+OWN_NAMES = {
+    "AWS::SecurityHub::ActionTarget": "Id",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
 # The types whose `Ref` is their ARN.
 REFERRED_BY_ARN = {
     "AWS::IAM::ManagedPolicy",
     "AWS::SNS::Topic",
     "AWS::SecurityHub::ActionTarget",
+    "AWS::StepFunctions::StateMachine",
 }
 
 
 def read(path: Path) -> Template:
+    """A copy, to be changed at will: to parse it takes longer than all that is done with it."""
+    return copy.deepcopy(_parsed(path))
+
+
+@cache
+def _parsed(path: Path) -> Template:
     return yaml_parse(path.read_text())
 
 
@@ -98,7 +116,7 @@ class Stack:
 
     def named_by(self, arn: str, type_: str) -> str | None:
         """The logical id of the resource of this type that has the ARN."""
-        return next((n for n, _ in self.of_type(type_) if arn == arn_of(type_, n)), None)
+        return next((n for n, p in self.of_type(type_) if arn == arn_of(type_, p.get(OWN_NAMES.get(type_), n))), None)
 
 
 def arn_of(type_: str, name: str) -> str:
@@ -151,8 +169,8 @@ class _Resolver:
     def attribute(self, name: str, attribute: str) -> str:
         resource = self.template["Resources"][name]
         type_ = resource["Type"]
-        if type_ == "AWS::SecurityHub::ActionTarget":
-            return arn_of(type_, resource["Properties"]["Id"])
+        if type_ in OWN_NAMES:
+            return arn_of(type_, self.resolve(resource["Properties"].get(OWN_NAMES[type_], name)))
         if attribute == "Arn":
             return arn_of(type_, name)
         if attribute.endswith("Name"):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from rules import METRICS
 from stack import ROOT, SUITE, Stack, read
 
 # The functions by logical id, with the binary that `sam build` puts into each.
@@ -11,9 +12,11 @@ BINARIES = {
     "FindingRouter": "finding-router",
     "CisRemediator": "cis-remediator",
     "FindingSweeper": "finding-sweeper",
+    "SgComplianceScanner": "sg-compliance-scanner",
+    "SgSweepScanner": "sg-compliance-scanner",
 }
 
-FUNCTIONS = pytest.mark.parametrize(("function", "binary"), BINARIES.items(), ids=BINARIES.values())
+FUNCTIONS = pytest.mark.parametrize(("function", "binary"), BINARIES.items(), ids=list(BINARIES))
 
 
 def test_every_function_of_the_workspace_is_deployed() -> None:
@@ -37,3 +40,10 @@ def test_reads_the_variables_that_it_is_given(function: str, binary: str) -> Non
     assert asked == given, (
         f"{binary} is not given {asked - given or 'nothing'}, does not read {given - asked or 'nothing'}"
     )
+
+
+def test_the_metrics_of_security_groups_are_those_of_the_code() -> None:
+    source = (ROOT / "crates" / "lambda" / "src" / "metrics.rs").read_text()
+    (namespace,) = METRICS.keys() - {"Redress"}
+    assert f'"Namespace": "{namespace}"' in source
+    assert set(re.findall(r'Self::\w+ => \("(\w+)", "(?:Count|Seconds)"\)', source)) == METRICS[namespace]

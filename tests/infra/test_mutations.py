@@ -1,5 +1,6 @@
 """The rules see: each of these mistakes, planted in the real template, is caught by the rule that is there for it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -7,12 +8,24 @@ import pytest
 import policies
 import rules
 from rules import Rule
-from stack import SUITE, Stack, Template, read
+from stack import MEMBER_REGION, SUITE, Stack, Template, read
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The text that stands there, but for this."""
+
+    old: str
+    new: str
+
 
 DROP = object()
 STATEMENT = "Policies.0.PolicyDocument.Statement"
 OTHER_RULE = "arn:aws:events:us-east-1:444455556666:rule/other"
 OTHER_GROUP = "arn:aws:scheduler:us-east-1:111122223333:schedule-group/*"
+DEFINITION = "SweepSecurityGroups.DefinitionString.Fn::Sub"
+DASHBOARD = "SecurityGroupDashboard.DashboardBody.Fn::Sub"
+CHANGES = "SecurityGroupChangesRule.EventPattern"
 
 # What is planted in the template, and where, for each rule to find.
 MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
@@ -24,25 +37,31 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("ImportedFindingsRule.Targets.0.DeadLetterConfig", DROP),
         ("RequestedActionsRule.Targets.0.RetryPolicy", DROP),
         ("SweepRule.Targets.0.DeadLetterConfig", DROP),
+        ("SecurityGroupChangesRule.Targets.0.DeadLetterConfig", DROP),
+        ("ManualScanRule.Targets.0.RetryPolicy", DROP),
     ],
     rules.dead_letters_are_kept_for_two_weeks: [
         ("UndeliveredEvents.MessageRetentionPeriod", DROP),
     ],
     rules.dead_letters_raise_an_alarm: [
         ("JobsDeadLettersAlarm.Dimensions.0.Value", "Elsewhere"),
+        ("ChangesDeadLettersAlarm.MetricName", "ApproximateAgeOfOldestMessage"),
     ],
     rules.messages_that_wait_raise_an_alarm: [
         ("SweepAgeAlarm.Dimensions.0.Value", "Elsewhere"),
+        ("ChangesAgeAlarm.Dimensions.0.Value", "Elsewhere"),
     ],
     rules.visibility_is_at_least_six_times_the_timeout: [
         ("CisRemediator.Timeout", 300),
         ("SweepQueue.VisibilityTimeout", DROP),
+        ("SgComplianceScanner.Timeout", 61),
     ],
     rules.consumers_report_the_messages_that_failed: [
         ("CisRemediator.Events.Jobs.Properties.FunctionResponseTypes", DROP),
     ],
     rules.consumers_stay_within_their_reserved_concurrency: [
         ("FindingRouter.Events.Findings.Properties.ScalingConfig", DROP),
+        ("SgComplianceScanner.ReservedConcurrentExecutions", 4),
     ],
     rules.the_remediator_knows_how_often_a_job_is_received: [
         ("JobsQueue.RedrivePolicy.maxReceiveCount", 3),
@@ -57,6 +76,20 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("ImportedFindingsV2Rule.EventPattern.detail.findings.class_uid", [2004]),
         ("ImportedFindingsV2Rule.EventPattern.detail.findings.compliance.status", ["FAILED"]),
         ("ConfigComplianceRule.EventPattern.detail-type", ["Config Rule Compliance Change"]),
+        (f"{CHANGES}.source", DROP),
+        (f"{CHANGES}.detail.eventName", DROP),
+        (f"{CHANGES}.detail.eventName.9", DROP),
+        (f"{CHANGES}.detail.errorCode", DROP),
+        (f"{CHANGES}.detail.eventSource", ["ec2"]),
+        ("SecurityGroupOutcomesRule.EventPattern.detail.controls", DROP),
+        ("SecurityGroupOutcomesRule.EventPattern.detail.outcome", DROP),
+        ("SecurityGroupOutcomesRule.EventPattern.detail.outcome", ["remediated"]),
+        ("ManualScanRule.EventPattern.source", DROP),
+    ],
+    rules.rules_wait_where_their_events_arrive: [
+        ("SecurityGroupChangesRule.EventBusName", DROP),
+        ("SecurityGroupOutcomesRule.EventBusName", {"Ref": "Changes"}),
+        ("ManualScanRule.EventBusName", {"Ref": "Changes"}),
     ],
     rules.a_finding_that_passed_reaches_its_rule_only_if_it_is_open: [
         ("ImportedFindingsRule.EventPattern.detail.findings.$or.1.Compliance.Status", ["FAILED"]),
@@ -68,6 +101,9 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("FindingsQueue.KmsMasterKeyId", "alias/aws/sqs"),
         ("Vault.BucketEncryption", DROP),
         ("PolicyBucket.BucketEncryption", DROP),
+        ("Reports.BucketEncryption", DROP),
+        ("ChangesQueue.KmsMasterKeyId", DROP),
+        ("SweepSecurityGroupsLogs.KmsKeyId", DROP),
         ("CisRemediatorLogs.KmsKeyId", DROP),
     ],
     rules.keys_rotate: [
@@ -79,6 +115,18 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.buckets_are_private_and_versioned: [
         ("Vault.PublicAccessBlockConfiguration.BlockPublicPolicy", False),
         ("PolicyBucket.VersioningConfiguration", DROP),
+        ("Reports.PublicAccessBlockConfiguration", DROP),
+    ],
+    rules.reports_are_kept_for_a_year_and_not_for_ever: [
+        ("Reports.LifecycleConfiguration.Rules.1", DROP),
+        ("Reports.LifecycleConfiguration.Rules.1.Status", "Disabled"),
+        ("Reports.LifecycleConfiguration.Rules.1.ExpirationInDays", 90),
+        ("Reports.LifecycleConfiguration.Rules.1.NoncurrentVersionExpiration", DROP),
+    ],
+    rules.log_groups_may_use_the_key: [
+        ("Key.KeyPolicy.Statement.3.Condition.ArnLike.kms:EncryptionContext:aws:logs:arn.0", DROP),
+        ("Key.KeyPolicy.Statement.3.Condition.ArnLike.kms:EncryptionContext:aws:logs:arn.1", DROP),
+        ("SweepSecurityGroupsLogs.LogGroupName", {"Fn::Sub": "/aws/states/${AWS::StackName}-sweeps"}),
     ],
     rules.two_stacks_fit_into_one_account: [
         ("Ledger.TableName", "redress-ledger"),
@@ -86,14 +134,22 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("KillSwitch.Name", "/redress/kill-switch"),
         ("Outcomes.Name", "redress-outcomes"),
         ("WakeSchedules.Name", "redress-wakes"),
+        ("Changes.Name", "redress-changes"),
+        ("SweepSecurityGroups.StateMachineName", "sweep-security-groups"),
+        ("SweepSecurityGroupsLogs.LogGroupName", "/aws/vendedlogs/states/sweep-security-groups"),
+        ("SecurityGroupDashboard.DashboardName", "security-groups"),
+        ("Reports.BucketName", {"Fn::Sub": "${AWS::StackName}-reports"}),
     ],
     rules.names_leave_room_for_that_of_the_stack: [
         ("WakeSchedules.Name", {"Fn::Sub": "${AWS::StackName}-schedules"}),
         ("JobsDeadLetters.QueueName", {"Fn::Sub": "${AWS::StackName}-dead-letters-of-jobs.fifo"}),
+        ("SweepSecurityGroups.StateMachineName", {"Fn::Sub": "${AWS::StackName}-sweeps-of-security-groups"}),
     ],
     rules.allows_every_resource_only_with_a_reason: [
         (f"RemediatorRole.{STATEMENT}.5.Resource", "*"),
         (f"RemediatorRole.{STATEMENT}.6.Resource", "*"),
+        (f"ScannerRole.{STATEMENT}.5.Resource", "*"),
+        (f"SweepStatesRole.{STATEMENT}.0.Resource", "*"),
     ],
     rules.allows_no_wildcard_actions: [
         (f"RemediatorRole.{STATEMENT}.1.Action", ["dynamodb:*"]),
@@ -107,6 +163,46 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.accounts_are_entered_only_within_the_organization: [
         (f"RemediatorRole.{STATEMENT}.5.Condition", DROP),
         (f"RemediatorRole.{STATEMENT}.5.Resource", "arn:aws:iam::*:role/*"),
+        (f"ScannerRole.{STATEMENT}.3.Condition", DROP),
+    ],
+    rules.each_role_enters_accounts_by_the_one_that_is_for_it: [
+        (f"ScannerRole.{STATEMENT}.3.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"}),
+        (f"RemediatorRole.{STATEMENT}.5.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${ReaderRoleName}"}),
+        (f"SweeperRole.{STATEMENT}.1.Action", ["sqs:SendMessage", "sts:AssumeRole"]),
+    ],
+    rules.targets_are_reached_by_a_role_that_can_do_no_more: [
+        ("ManualScanRule.Targets.0.RoleArn", DROP),
+        ("ManualScanRule.Targets.0.RoleArn", {"Fn::GetAtt": "SweepStatesRole.Arn"}),
+        ("SweepSecurityGroupsRule.Targets.0.Arn", {"Fn::GetAtt": "SgSweepScanner.Arn"}),
+        (f"StartSweepsRole.{STATEMENT}.0.Resource", {"Fn::Sub": "arn:${AWS::Partition}:states:*:*:stateMachine:*"}),
+        (f"StartSweepsRole.{STATEMENT}.0.Action", ["states:StartExecution", "states:StopExecution"]),
+        ("StartSweepsRole.AssumeRolePolicyDocument.Statement.0.Principal.Service", "states.amazonaws.com"),
+    ],
+    rules.services_take_roles_only_for_this_account: [
+        ("StartSweepsRole.AssumeRolePolicyDocument.Statement.0.Condition.StringEquals", DROP),
+        ("StartSweepsRole.AssumeRolePolicyDocument.Statement.0.Condition.ArnLike", DROP),
+        ("SweepStatesRole.AssumeRolePolicyDocument.Statement.0.Condition", DROP),
+        (
+            "SweepStatesRole.AssumeRolePolicyDocument.Statement.0.Condition.ArnLike.aws:SourceArn",
+            "arn:aws:states:*:*:stateMachine:*",
+        ),
+    ],
+    rules.only_the_organization_puts_events_on_a_bus: [
+        ("ChangesPolicy.Statement.Condition", DROP),
+        ("ChangesPolicy.Statement.Condition.StringEquals", {"aws:PrincipalOrgID": "o-other12345"}),
+        ("ChangesPolicy.Statement.Action", ["events:PutEvents", "events:PutRule"]),
+        ("ChangesPolicy.Statement.Resource", {"Fn::GetAtt": "Outcomes.Arn"}),
+    ],
+    rules.state_machines_may_do_what_their_states_ask_for_and_no_more: [
+        (f"SweepStatesRole.{STATEMENT}.0.Resource", {"Fn::GetAtt": "CisRemediator.Arn"}),
+        (f"SweepStatesRole.{STATEMENT}.1.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
+        (f"SweepStatesRole.{STATEMENT}.1.Action", ["s3:GetObject", "s3:PutObject"]),
+        (f"SweepStatesRole.{STATEMENT}.2.Condition", DROP),
+        (f"SweepStatesRole.{STATEMENT}.3", DROP),
+        (f"SweepStatesRole.{STATEMENT}.4.Resource.1", DROP),
+        (DEFINITION, Replaced('"Label": "units"', '"Label": "accounts"')),
+        (DEFINITION, Replaced("states:::s3:getObject", "states:::s3:listObjectsV2")),
+        (DEFINITION, Replaced("states:::lambda:invoke", "states:::sns:publish")),
     ],
     rules.roles_are_lent_only_to_the_service_that_they_trust: [
         (f"RemediatorRole.{STATEMENT}.11.Condition", DROP),
@@ -146,6 +242,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("FindingsQueuePolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.1", DROP),
         ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.4", DROP),
         ("SweepQueuePolicy.PolicyDocument.Statement.0.Condition", DROP),
+        ("ChangesQueuePolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.1", DROP),
+        ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.8", DROP),
     ],
     rules.services_in_key_and_topic_policies_act_for_this_account: [
         ("Key.KeyPolicy.Statement.2.Condition", DROP),
@@ -153,6 +251,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.nothing_is_read_or_sent_without_tls: [
         ("VaultPolicy.PolicyDocument.Statement.0.Condition.Bool", {"aws:SecureTransport": "true"}),
         ("PolicyBucketPolicy.PolicyDocument.Statement.0.Resource", DROP),
+        ("ReportsPolicy.PolicyDocument.Statement.0.Effect", "Allow"),
+        ("ChangesDeadLettersPolicy.PolicyDocument.Statement.0", DROP),
     ],
     rules.the_kill_switch_is_shipped_off: [
         ("KillSwitch.Value", "on"),
@@ -163,6 +263,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"RemediatorRole.{STATEMENT}.8.Resource", "arn:aws:ssm:us-east-1:111122223333:parameter/other"),
         (f"SweeperRole.{STATEMENT}.5", DROP),
         ("WebhookPolicy.Roles", [{"Ref": "RemediatorRole"}]),
+        ("WebhookPolicy.Roles.2", DROP),
+        (f"ScannerRole.{STATEMENT}.6", DROP),
     ],
     rules.nobody_writes_what_decides_over_the_functions: [
         (f"RemediatorRole.{STATEMENT}.7.Action", ["s3:GetObject", "s3:PutObject"]),
@@ -175,13 +277,59 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("Deployment.Value", {"Fn::Sub": '{"stack": "${AWS::StackName}"}'}),
         ("Deployment.Value", {"Fn::Sub": '{"stack": "${AWS::StackName}", "external_id": "${ExternalId}"}'}),
         ("Deployment.Value", "{'stack': 'redress'}"),
+        ("Deployment.Value.Fn::Sub", Replaced('"reports_bucket"', '"report_bucket"')),
+        ("Deployment.Value.Fn::Sub", Replaced("${SweepSecurityGroups}", "")),
+    ],
+    rules.every_state_is_reached_and_leads_somewhere: [
+        (DEFINITION, Replaced('"Next": "ScanUnits"', '"Next": "Summarise"')),
+        (DEFINITION, Replaced('"Next": "ScanUnits"', '"Next": "ScanUnit"')),
+        (DEFINITION, Replaced('"Next": "UnitFailed"', '"Next": "Summarise"')),
+        (DEFINITION, Replaced('"Next": "Summarise"', '"End": true')),
+        (DEFINITION, Replaced('"Next": "Summarise"', '"Next": "ScanUnits"')),
+        (DEFINITION, Replaced('"Result": 500,', '"Result": 500, "Next": "ScanUnit",')),
+    ],
+    rules.every_task_is_tried_again_and_ends: [
+        (DEFINITION, Replaced('"TimeoutSeconds": 43200,', "")),
+        (DEFINITION, Replaced('"TimeoutSeconds": 960,', "")),
+        (DEFINITION, Replaced('"TimeoutSeconds": 960,', '"TimeoutSeconds": 300,')),
+        (DEFINITION, Replaced('"Lambda.TooManyRequestsException"', '"Lambda.TooManyRequests"')),
+        (DEFINITION, Replaced('"Lambda.SdkClientException"', '"States.Timeout"')),
+        (DEFINITION, Replaced('"MaxAttempts": 4', '"MaxAttempts": 0')),
+        (DEFINITION, Replaced('"BackoffRate": 2, "MaxDelaySeconds": 60, "MaxAttempts": 4', '"MaxAttempts": 4')),
+        (DEFINITION, Replaced(', "JitterStrategy": "FULL"', "")),
+    ],
+    rules.a_unit_that_fails_ends_nothing: [
+        (DEFINITION, Replaced('"ToleratedFailurePercentage": 100', '"ToleratedFailurePercentage": 10')),
+        (DEFINITION, Replaced('"ErrorEquals": ["States.ALL"]', '"ErrorEquals": ["States.Timeout"]')),
+    ],
+    rules.units_pass_on_no_more_than_a_number: [
+        (DEFINITION, Replaced('"OutputPath": "$.StatusCode",', "")),
+        (DEFINITION, Replaced('"Result": 500,', "")),
+        (DEFINITION, Replaced('"ResultPath": null,', "")),
+    ],
+    rules.sweeps_ask_for_no_more_functions_than_are_reserved: [
+        (DEFINITION, Replaced('"MaxConcurrency": ${SweepConcurrency},', "")),
+        ("SgSweepScanner.ReservedConcurrentExecutions", 5),
+    ],
+    rules.functions_of_one_binary_are_told_the_same: [
+        ("SgSweepScanner.Environment.Variables.REDRESS_REGIONS", "us-east-1"),
+        ("SgComplianceScanner.Environment.Variables.REDRESS_SG_POLICY_KEY", DROP),
     ],
     rules.functions_are_traced_and_bounded: [
         ("FindingRouter.ReservedConcurrentExecutions", DROP),
+        ("SgSweepScanner.ReservedConcurrentExecutions", DROP),
     ],
     rules.logs_are_kept_for_a_while_and_not_for_ever: [
         ("FindingRouterLogs.RetentionInDays", DROP),
         ("FindingRouter.LoggingConfig", DROP),
+        ("SweepSecurityGroupsLogs.RetentionInDays", DROP),
+    ],
+    rules.state_machines_are_traced_and_log_their_errors: [
+        ("SweepSecurityGroups.TracingConfiguration", DROP),
+        ("SweepSecurityGroups.LoggingConfiguration", DROP),
+        ("SweepSecurityGroups.LoggingConfiguration.Level", "FATAL"),
+        ("SweepSecurityGroups.LoggingConfiguration.Destinations", DROP),
+        ("SweepSecurityGroupsLogs.LogGroupName", DROP),
     ],
     rules.every_alarm_tells_somebody: [
         ("SuspiciousFindingsAlarm.AlarmActions", DROP),
@@ -189,10 +337,38 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.every_function_has_alarms_on_errors_and_throttles: [
         ("CisRemediatorErrorsAlarm.MetricName", "Throttles"),
         ("FindingSweeperThrottlesAlarm.Dimensions.0.Value", "Elsewhere"),
+        ("SgSweepScannerErrorsAlarm.Dimensions.0.Value", {"Ref": "SgComplianceScanner"}),
+        ("SgComplianceScannerThrottlesAlarm.MetricName", "Errors"),
+    ],
+    rules.every_state_machine_has_alarms_on_failures_and_timeouts: [
+        ("SweepFailuresAlarm.MetricName", "ExecutionsAborted"),
+        ("SweepTimeoutsAlarm.Dimensions.0.Value", "Elsewhere"),
     ],
     rules.alarms_of_our_own_metrics_name_one_that_exists: [
         ("SuspiciousFindingsAlarm.MetricName", "SuspiciousFinding"),
         ("KillSwitchAlarm.MetricName", "KillSwitch"),
+        ("ComplianceViolationsAlarm.MetricName", "Violations"),
+        ("MassOperationsAlarm.Namespace", "Redress"),
+        ("ScanDurationAlarm.Namespace", "SecurityGroup"),
+        ("CriticalViolationsAlarm.Dimensions", [{"Name": "Severity", "Value": "CRITICAL"}]),
+        ("SweepFailuresAlarm.Dimensions.0.Value", {"Ref": "SgSweepScanner"}),
+        ("ChangesAgeAlarm.Dimensions.0.Value", {"Ref": "ChangesQueue"}),
+    ],
+    rules.dashboards_show_what_exists: [
+        (DASHBOARD, Replaced('"RemediationActions"', '"Remediations"')),
+        (DASHBOARD, Replaced('["SecurityGroup/Compliance", "ScanDuration"]', '["Redress", "ScanDuration"]')),
+        (DASHBOARD, Replaced('"UnreachableUnits"]', '"UnreachableUnits", "Region", "us-east-1"]')),
+        (DASHBOARD, Replaced("${SgSweepScanner}", "SgSweep")),
+        (DASHBOARD, Replaced("${ChangesQueue.QueueName}", "${ChangesQueue}")),
+        (DASHBOARD, Replaced('"${SweepSecurityGroups}"', '"SweepSecurityGroups"')),
+        (DASHBOARD, Replaced('"x": 16, "y": 12', '"x": 17, "y": 12')),
+        (DASHBOARD, Replaced('"x": 16, "y": 12', '"x": 12, "y": 12')),
+        (DASHBOARD, Replaced('"title": "Sweeps", ', "")),
+        (DASHBOARD, Replaced('"region": "${AWS::Region}", ', "")),
+        (DASHBOARD, Replaced('"widgets": [', '"widgets": [,')),
+    ],
+    rules.every_metric_of_security_groups_is_shown: [
+        (DASHBOARD, Replaced('["SecurityGroup/Compliance", "MassOperationsDetected"]', '["AWS/Lambda", "Errors"]')),
     ],
     rules.patterns_leave_room: [
         ("ImportedFindingsRule.EventPattern.source", ["aws.securityhub" * 200]),
@@ -202,6 +378,39 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("Ledger.UpdateReplacePolicy", DROP),
         ("Vault.DeletionPolicy", DROP),
         ("PolicyBucket.DeletionPolicy", DROP),
+        ("Reports.UpdateReplacePolicy", DROP),
+    ],
+}
+# And in that of a member's regions.
+MISTAKES_IN_REGIONS: dict[Rule, list[tuple[str, Any]]] = {
+    rules.every_rule_target_has_dead_letters_and_retries: [
+        ("SendChangesRule.Targets.0.RetryPolicy", DROP),
+    ],
+    rules.patterns_leave_room: [
+        ("SendChangesRule.EventPattern.source", ["aws.ec2" * 400]),
+    ],
+    rules.two_stacks_fit_into_one_account: [
+        ("SendChangesRole.RoleName", "redress-send-changes"),
+        ("SendChangesRule.Name", "redress-send-changes"),
+    ],
+    rules.allows_every_resource_only_with_a_reason: [
+        (f"SendChangesRole.{STATEMENT}.0.Resource", "*"),
+    ],
+    rules.allows_no_wildcard_actions: [
+        (f"SendChangesRole.{STATEMENT}.0.Action", "events:*"),
+    ],
+    rules.nobody_is_an_administrator: [
+        ("SendChangesRole.ManagedPolicyArns", ["arn:aws:iam::aws:policy/PowerUserAccess"]),
+    ],
+    rules.targets_are_reached_by_a_role_that_can_do_no_more: [
+        ("SendChangesRule.Targets.0.RoleArn", DROP),
+        ("SendChangesRule.Targets.0.Arn", {"Fn::Sub": "arn:${AWS::Partition}:events:*:*:event-bus/*"}),
+        (f"SendChangesRole.{STATEMENT}.0.Action", ["events:PutEvents", "events:PutRule"]),
+        (f"SendChangesRole.{STATEMENT}.0.Resource", {"Fn::Sub": "arn:${AWS::Partition}:events:*:*:event-bus/*"}),
+    ],
+    rules.services_take_roles_only_for_this_account: [
+        ("SendChangesRole.AssumeRolePolicyDocument.Statement.0.Condition", DROP),
+        ("SendChangesRole.AssumeRolePolicyDocument.Statement.0.Condition.StringEquals", DROP),
     ],
 }
 
@@ -219,6 +428,9 @@ def plant(template: Template, path: str, value: Any) -> None:
         parent = parent[step]
     if value is DROP:
         del parent[last]
+    elif isinstance(value, Replaced):
+        assert value.old in parent[last]
+        parent[last] = parent[last].replace(value.old, value.new)
     else:
         parent[last] = value
 
@@ -232,6 +444,26 @@ def test_a_planted_mistake_is_caught(rule: Rule, path: str, value: Any) -> None:
 
 def test_every_rule_of_the_suite_is_seen_to_fail() -> None:
     assert set(MISTAKES) == set(rules.SUITE_RULES)
+
+
+IN_REGIONS = [(rule, path, value) for rule, mistakes in MISTAKES_IN_REGIONS.items() for path, value in mistakes]
+
+
+@pytest.mark.parametrize(("rule", "path", "value"), IN_REGIONS, ids=[path for _, path, _ in IN_REGIONS])
+def test_a_mistake_planted_in_every_region_is_caught(rule: Rule, path: str, value: Any) -> None:
+    template = read(MEMBER_REGION)
+    plant(template, path, value)
+    assert list(rule(Stack.of(template))), f"{rule.__name__} does not see it"
+
+
+def test_every_rule_of_the_regions_is_seen_to_fail() -> None:
+    assert set(MISTAKES_IN_REGIONS) == set(rules.MEMBER_REGION_RULES)
+
+
+def test_without_dead_letters_is_only_what_says_why() -> None:
+    own = {name for path in (SUITE, MEMBER_REGION) for name, _ in Stack.of(read(path)).of_type("AWS::Events::Rule")}
+    assert rules.WITHOUT_DEAD_LETTERS.keys() <= own
+    assert not rules.WITHOUT_DEAD_LETTERS.keys() & dict(Stack.of(read(SUITE)).of_type("AWS::Events::Rule")).keys()
 
 
 def test_an_action_that_does_not_exist_is_caught() -> None:
@@ -251,12 +483,12 @@ TRUST = {
 }
 
 
-def member_role(trust: Template, allowed: Template) -> Stack:
+def member_role(trust: Template, allowed: Template, name: str = "Role") -> Stack:
     return Stack.of(
         {
-            "Parameters": {name: {} for name in ("RemediatorRoleArn", "ExternalId", "OrganizationId")},
+            "Parameters": {key: {} for key in ("RemediatorRoleArn", "ScannerRoleArn", "ExternalId", "OrganizationId")},
             "Resources": {
-                "MemberRole": {
+                name: {
                     "Type": "AWS::IAM::Role",
                     "Properties": {
                         "AssumeRolePolicyDocument": {"Statement": [trust]},
@@ -284,6 +516,37 @@ def test_a_member_role_that_trusts_too_much_is_caught(trust: Template) -> None:
     rule = rules.members_trust_one_role_by_external_id_and_organization
     assert not list(rule(member_role(TRUST, allowed)))
     assert list(rule(member_role(trust, allowed)))
+
+
+def test_the_roles_of_a_member_trust_one_each_and_not_that_of_the_other() -> None:
+    rule = rules.members_trust_one_role_by_external_id_and_organization
+    for role, parameter, caught in (
+        ("Role", "ScannerRoleArn", True),
+        ("ReaderRole", "RemediatorRoleArn", True),
+        ("ReaderRole", "ScannerRoleArn", False),
+        ("OtherRole", "ScannerRoleArn", True),
+    ):
+        trust = TRUST | {"Principal": {"AWS": {"Ref": parameter}}}
+        stack = member_role(trust, {"Action": ["ec2:DescribeVpcs"], "Resource": "*"}, role)
+        assert bool(list(rule(stack))) is caught, f"{role} trusts {parameter}"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ec2:RevokeSecurityGroupIngress", "*"),
+        ("ec2:CreateTags", "*"),
+        ("securityhub:BatchUpdateFindings", "*"),
+        ("securityhub:BatchImportFindings", "*"),
+        ("sts:AssumeRole", "*"),
+        ("ec2:*", "*"),
+    ],
+)
+def test_a_reader_that_changes_something_is_caught(action: str, resource: str) -> None:
+    reads = {"Action": ["ec2:DescribeSecurityGroups", "tag:GetResources"], "Resource": "*"}
+    assert not list(rules.the_reader_changes_nothing(member_role(TRUST, reads, "ReaderRole")))
+    allowed = {"Action": [action], "Resource": resource}
+    assert list(rules.the_reader_changes_nothing(member_role(TRUST, allowed, "ReaderRole")))
 
 
 @pytest.mark.parametrize("action", ["iam:AttachUserPolicy", "iam:PassRole", "s3:DeleteBucket", "sts:AssumeRole"])

@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.validate import ParamValidator
 
-from patterns import BARE, EVENTS, OPEN, REACHES, SETTLED, event, fixtures, matches, passed, reached
-from stack import REGION, ROOT, SUITE, Stack, read
+from patterns import BARE, BUSES, EVENTS, OPEN, REACHES, SETTLED, event, fixtures, matches, passed, patterns, reached
+from stack import MEMBER_REGION, REGION, ROOT, SUITE, Stack, read
 
 NEW_AND_FAILED = {"detail": {"findings": {"Workflow": {"Status": ["NEW"]}, "Compliance": {"Status": ["FAILED"]}}}}
 
@@ -90,8 +90,56 @@ def test_every_custom_action_is_on_the_shelf() -> None:
     assert chosen == {target["Id"] for _, target in targets}
 
 
+def test_what_members_send_is_what_the_suite_waits_for() -> None:
+    (sent,) = patterns(Stack.of(read(MEMBER_REGION)))
+    assert sent[1] == dict(patterns(Stack.of(read(SUITE))))["SecurityGroupChangesRule"]
+
+
+def test_only_changes_of_security_groups_leave_a_member() -> None:
+    member = Stack.of(read(MEMBER_REGION))
+    sent = {path.parent.name for path in fixtures() if reached(member, event(path))}
+    assert sent == {"cloudtrail"}
+
+
+def test_every_call_that_is_waited_for_is_on_the_shelf_under_its_name() -> None:
+    waited = dict(patterns(Stack.of(read(SUITE))))["SecurityGroupChangesRule"]["detail"]["eventName"]
+    assert {path.stem for path in (EVENTS / "cloudtrail").glob("*.json")} == set(waited)
+    for path in (EVENTS / "cloudtrail").glob("*.json"):
+        detail = event(path)["detail"]
+        assert detail["eventName"] == path.stem
+        assert detail["readOnly"] is False, f"EventBridge does not tell {path.name}"
+
+
+@pytest.mark.parametrize("folder", ["cloudtrail", "ignored"])
+def test_calls_are_told_by_cloudtrail_as_the_envelope_says(folder: str) -> None:
+    told = [event(path) for path in (EVENTS / folder).glob("*.json")]
+    told = [one for one in told if one["detail-type"] == "AWS API Call via CloudTrail"]
+    assert told
+    for one in told:
+        detail = one["detail"]
+        assert (detail["recipientAccountId"], detail["awsRegion"]) == (one["account"], one["region"])
+        assert detail["eventID"] != one["id"]
+
+
+def test_every_bus_of_the_shelf_is_of_the_suite() -> None:
+    assert set(BUSES.values()) == {name for name, _ in Stack.of(read(SUITE)).of_type("AWS::Events::EventBus")}
+
+
+def test_the_outcomes_that_are_waited_for_are_words_of_the_model() -> None:
+    source = (ROOT / "crates" / "model" / "src" / "outcome.rs").read_text()
+    (tag,) = re.findall(r'#\[serde\(tag = "([a-z]+)", rename_all = "kebab-case"\)\]\npub enum Outcome', source)
+    (words,) = re.findall(r"pub fn word\(.*?\{(.*?)\n    \}", source, re.DOTALL)
+    waited = dict(patterns(Stack.of(read(SUITE))))["SecurityGroupOutcomesRule"]["detail"]["outcome"]
+    assert set(waited) == {tag}
+    assert set(waited[tag]) <= set(re.findall(r'=> "([a-z-]+)"', words))
+    assert {path.stem for path in (EVENTS / "outcomes").glob("*.json")} == set(waited[tag])
+
+
 V2 = "securityhub-v2/S3.5.json"
 CONFIG = "config/s3-bucket-ssl-requests-only.json"
+CHANGE = "cloudtrail/AuthorizeSecurityGroupIngress.json"
+SCAN = "manual/ManualComplianceScan.json"
+OUTCOME = "outcomes/remediated.json"
 
 
 @pytest.mark.parametrize(
@@ -110,9 +158,20 @@ CONFIG = "config/s3-bucket-ssl-requests-only.json"
         (CONFIG, "detail.messageType", "ConfigurationItemChangeNotification"),
         (CONFIG, "detail.newEvaluationResult.complianceType", "COMPLIANT"),
         (CONFIG, "detail.newEvaluationResult.complianceType", "NOT_APPLICABLE"),
+        (CHANGE, "source", "custom.ec2"),
+        (CHANGE, "detail-type", "AWS Console Sign In via CloudTrail"),
+        (CHANGE, "detail.eventSource", "rds.amazonaws.com"),
+        (CHANGE, "detail.eventName", "AuthorizeSecurityGroup"),
+        (CHANGE, "detail.errorCode", "Client.DryRunOperation"),
+        (SCAN, "source", "aws.security.compliance"),
+        (SCAN, "detail-type", "Compliance Scan"),
+        (OUTCOME, "source", "redress.test"),
+        (OUTCOME, "detail.controls", ["SecurityGroup.2", "S3.5"]),
+        (OUTCOME, "detail.outcome.outcome", "planned"),
+        (OUTCOME, "detail.outcome", "remediated"),
     ],
 )
-def test_what_is_not_a_failure_reaches_no_rule(path: str, steps: str, value: Any) -> None:
+def test_what_is_not_a_failure_or_a_change_reaches_no_rule(path: str, steps: str, value: Any) -> None:
     stack = Stack.of(read(SUITE))
     near = copy.deepcopy(event(EVENTS / path))
     assert len(reached(stack, near)) == 1

@@ -21,6 +21,9 @@ pub struct Deployment {
     /// The policy's key there; empty without one.
     #[serde(default)]
     pub policy_key: String,
+    /// The key of the security-group policy in the same bucket; empty without one.
+    #[serde(default)]
+    pub sg_policy_key: String,
     /// The kill switch's parameter.
     pub kill_switch: String,
     /// The topic of notifications.

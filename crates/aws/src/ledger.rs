@@ -69,6 +69,13 @@ pub struct Asked {
     pub run: RunId,
 }
 
+impl Asked {
+    /// Whether this question, which was put before, is still open at `now` and is the same as `again`.
+    pub fn stands_for(&self, again: &Self, now: Timestamp) -> bool {
+        self.question == again.question && self.guards == again.guards && self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// What time will bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum List {

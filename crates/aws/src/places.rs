@@ -39,6 +39,17 @@ struct Named {
 }
 
 const FRESH: SignedDuration = SignedDuration::from_mins(15);
+/// An account of the organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its number.
+    pub id: AccountId,
+    /// What people call it.
+    pub name: String,
+    /// Whether it is active; if not, in which state it is.
+    pub state: Option<String>,
+}
+
 /// Organizations nests at most five units; a tree that goes on is none.
 const DEPTH: usize = 8;
 
@@ -69,6 +80,29 @@ impl Organizations {
         let named = Named { organization, name: found.name.unwrap_or_default() };
         keep(&self.names, account, now, named.clone());
         Ok(named)
+    }
+
+    /// All accounts of the organization, whatever their state.
+    ///
+    /// # Errors
+    /// When they cannot be asked for.
+    pub async fn members(&self) -> Result<Vec<Member>> {
+        const ACTION: &str = "organizations:ListAccounts";
+        let mut members = Vec::new();
+        // Pages of twenty; one may be empty and have a successor.
+        let mut pages = self.client.list_accounts().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for account in page.called(ACTION)?.accounts() {
+                let id =
+                    AccountId::try_from(account.id().unwrap_or_default()).map_err(|error| Error::malformed(ACTION, error.to_string()))?;
+                // `State` has replaced `Status`, which may be missing.
+                let state = account.state().map(|state| state.as_str());
+                let state = state.or_else(|| account.status().map(|status| status.as_str())).unwrap_or("ACTIVE");
+                let state = (state != "ACTIVE").then(|| state.to_owned());
+                members.push(Member { id, name: account.name().unwrap_or_default().to_owned(), state });
+            }
+        }
+        Ok(members)
     }
 
     /// Where an account is.

@@ -53,6 +53,9 @@ pub(crate) struct Site {
     /// A policy document; without one (and without a deployment) everything may be changed that you ask for
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// The policy on security groups for SecurityGroup.1, in JSON [default: the deployment's, or the one that is shipped]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) group_policy: Option<PathBuf>,
 }
 
 /// The commands.
@@ -97,6 +100,9 @@ pub(crate) enum Command {
     /// Work with policy documents
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Look at security groups by a policy of their own
+    #[command(subcommand)]
+    Sg(GroupsCommand),
     /// Find out what is missing: credentials, deployment, roles, permissions, regions
     Doctor(Doctor),
     /// Print the completions of a shell
@@ -255,6 +261,55 @@ pub(crate) enum Verdict {
     Off,
     /// Not worked on
     Skipped,
+}
+
+/// What to do with security groups.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GroupsCommand {
+    /// Find the groups that violate the policy, in accounts and regions; nothing is changed
+    Scan(GroupsScan),
+    /// Draw from where a group is reached, and by which rule
+    Explain(GroupsExplain),
+    /// Check a policy, and run the tests in it and beside it
+    Test {
+        /// The policy, in JSON
+        policy: PathBuf,
+        /// Files with lists of more tests
+        tests: Vec<PathBuf>,
+    },
+}
+
+/// Where to look for groups.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GroupsScan {
+    /// Accounts to look at, by --role [default: the caller's own]
+    #[arg(long = "account", value_name = "ID", conflicts_with = "organization")]
+    pub(crate) accounts: Vec<AccountId>,
+    /// All active accounts of the organization, by --role
+    #[arg(long)]
+    pub(crate) organization: bool,
+    /// Regions to look at [default: the caller's]
+    #[arg(long = "region", value_name = "REGION", conflicts_with = "all_regions")]
+    pub(crate) regions: Vec<Region>,
+    /// All regions that are open to the caller's account
+    #[arg(long)]
+    pub(crate) all_regions: bool,
+    /// How many accounts and regions are looked at at once
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) concurrency: usize,
+}
+
+/// Which group to draw.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GroupsExplain {
+    /// The group, sg-...
+    pub(crate) group: String,
+    /// The account [default: the caller's own]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<AccountId>,
+    /// The region [default: the caller's]
+    #[arg(long)]
+    pub(crate) region: Option<Region>,
 }
 
 /// What to examine.

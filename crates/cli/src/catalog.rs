@@ -1,7 +1,7 @@
 //! The controls and their documentation.
 
 use comfy_table::Cell;
-use redress_controls::{CATALOG, find};
+use redress_controls::{all, find};
 use redress_model::{ControlId, Label};
 use redress_remediation::Entry;
 use serde::Serialize;
@@ -46,7 +46,7 @@ fn row(entry: &Entry) -> Row {
 }
 
 pub(crate) fn controls(printer: Printer) -> Done {
-    let mut rows: Vec<_> = CATALOG.iter().map(|entry| row(entry)).collect();
+    let mut rows: Vec<_> = all().map(row).collect();
     let number = |id: &str| id.split_once('.').and_then(|(_, number)| number.parse::<u32>().ok());
     rows.sort_by_key(|row| (row.id.split('.').next(), number(row.id)));
     printer.rows(&rows, &["control", "class", "severity", "the good state", "standards"], |row| {

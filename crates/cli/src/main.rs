@@ -6,6 +6,7 @@ mod books;
 mod catalog;
 mod doctor;
 mod findings;
+mod groups;
 mod history;
 mod paint;
 mod policy;
@@ -78,6 +79,7 @@ async fn main() -> ExitCode {
         Command::Approve { run } => Box::pin(remediate::approve(printer, &site, run)).await,
         Command::Exempt(what) => Box::pin(remediate::exempt(printer, &site, what)).await,
         Command::Policy(command) => policy::run(printer, command).await,
+        Command::Sg(command) => Box::pin(groups::run(printer, &site, command)).await,
         Command::Doctor(what) => Box::pin(doctor::doctor(printer, &site, what)).await,
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -8,7 +8,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use redress_aws::{Clock as _, SecurityHub};
 use redress_controls::find;
-use redress_model::{FindingKey, Intent, Job, Outcome, Record, Rejection, Request, Resource, RunId, job::lane, policy::Case};
+use redress_model::{
+    FindingKey, Intent, Job, Outcome, Record, Rejection, Request, Resource, RunId, finding::SECURITY_GROUP, job::lane, policy::Case,
+};
 use redress_remediation::{Attempt, Engine, Finished, Undecided, View, Work};
 use serde::Serialize;
 
@@ -181,7 +183,7 @@ async fn jobs(site: &Site, target: Target, intent: Intent) -> Result<(Vec<Job>, 
 fn job_of(site: &Site, intent: Intent, resource: Resource, controls: Vec<redress_model::ControlId>, finding: Option<FindingKey>) -> Job {
     let now = site.now();
     let request = Request { by: Some(site.caller.arn.clone()), ..Request::of(format!("command-{}", site.clock.new_run()), Some(now)) };
-    Job { intent, controls, resource, finding, request, rounds: 0, after: None }
+    Job { intent, controls, resource, finding, request, params: serde_json::Value::Null, rounds: 0, after: None }
 }
 
 async fn run_all(printer: Printer, site: &Site, jobs: Vec<Job>) -> Vec<Row> {
@@ -204,7 +206,8 @@ async fn run_one(site: &Site, job: &Job) -> Row {
     let view = |control: &redress_model::ControlId| {
         let entry = find(control.as_str())?;
         let case = Case { control, class: entry.spec.class, resource: &job.resource, place: place.as_ref(), tags: None };
-        Some(View::new(entry, site.policy.decide(&case, site.now())))
+        let view = View::new(entry, site.policy.decide(&case, site.now()));
+        Some(if control.as_str() == SECURITY_GROUP { view.given(&site.groups) } else { view })
     };
     let views: Vec<_> = job.controls.iter().filter_map(view).collect();
     let undecided = views.iter().any(|view| view.terms.needs_tags).then(|| Undecided { policy: site.policy.clone(), place: place.clone() });

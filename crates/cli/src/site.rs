@@ -6,8 +6,9 @@ use aws_config::BehaviorVersion;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use redress_aws::{
-    Bus, Caller, Channels, Clock, Deployment, DynamoLedger, EventBus, Hub, Ledger, NoBus, NoHub, NoPost, NoSwitch, NoTimer, Operator,
-    OrgSettings, Organizations, PolicyFile, Post, Queue, S3Vault, SecurityHub, SsmSwitch, Switch, SystemClock, Vault, caller, global_http,
+    Bus, Caller, Channels, Clock, Deployment, Document, DynamoLedger, EventBus, Hub, Ledger, NoBus, NoHub, NoPost, NoSwitch, NoTimer,
+    Operator, OrgSettings, Organizations, PolicyFile, Post, Queue, S3Vault, SecurityHub, SsmSwitch, Switch, SystemClock, Vault, caller,
+    global_http,
 };
 use redress_controls::check;
 use redress_model::{AccountId, Mode, Modes, Policy, policy::Place};
@@ -30,6 +31,8 @@ pub(crate) struct Site {
     organizations: Organizations,
     pub(crate) policy: Arc<Policy>,
     pub(crate) clock: SystemClock,
+    /// The security-group policy, as parameters of SecurityGroup.1.
+    pub(crate) groups: serde_json::Value,
     /// The queue of the deployment, which runs what the operator may not.
     pub(crate) jobs: Option<Queue>,
 }
@@ -53,6 +56,7 @@ impl Site {
         let policy = policy(args, deployment.as_ref(), &sdk, &caller.account).await?;
         let hub: Box<dyn Hub> = if answers { Box::new(SecurityHub::new(&sdk)) } else { Box::new(NoHub) };
         let organizations = Organizations::new(&sdk);
+        let groups = groups(args, deployment.as_ref(), &sdk, &caller.account).await?;
         let site = if let Some(of) = deployment {
             Self {
                 accounts,
@@ -65,6 +69,7 @@ impl Site {
                 organizations,
                 policy,
                 clock: SystemClock,
+                groups,
                 jobs: Some(Queue::new(&sdk, of.jobs_queue_url)),
                 sdk,
                 caller,
@@ -82,6 +87,7 @@ impl Site {
                 organizations,
                 policy,
                 clock: SystemClock,
+                groups,
                 jobs: None,
                 sdk,
                 caller,
@@ -156,6 +162,27 @@ async fn policy(args: &args::Site, deployment: Option<&Deployment>, sdk: &SdkCon
         }
         None => Ok(Arc::new(Policy::of_modes(modes))),
     }
+}
+
+async fn groups(
+    args: &args::Site,
+    deployment: Option<&Deployment>,
+    sdk: &SdkConfig,
+    owner: &AccountId,
+) -> Result<serde_json::Value, Failure> {
+    let policy = match (&args.group_policy, deployment) {
+        (Some(file), _) => crate::groups::read(file)?,
+        (None, Some(of)) if !of.sg_policy_key.is_empty() => {
+            let document = Document::new(sdk, of.policy_bucket.clone(), of.sg_policy_key.clone(), owner.clone());
+            match document.read(redress_exposure::Policy::parse_all).await {
+                Ok(policy) => (*policy).clone(),
+                // Of other controls it says nothing.
+                Err(error) => return Ok(serde_json::json!({ "broken": error.to_string() })),
+            }
+        }
+        (None, _) => return Ok(serde_json::Value::Null),
+    };
+    Ok(serde_json::json!({ "policy": policy }))
 }
 
 /// Reads a document, or says everything that is wrong with it.

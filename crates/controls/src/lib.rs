@@ -12,17 +12,27 @@ pub mod ec2;
 pub mod efs;
 pub mod iam;
 pub mod kms;
+pub mod principal_quarantined;
 pub mod rds;
 pub mod s3;
+pub mod security_group_complies;
 
 pub use catalog::CATALOG;
 use redress_model::ControlId;
 use redress_remediation::{Entry, Error, Kind};
 use serde_json::Value;
 
+/// Controls of our own, beside those of Security Hub: their jobs come from our own functions.
+pub static OWN: &[&Entry] = &[&principal_quarantined::ENTRY, &security_group_complies::ENTRY];
+
+/// Every control, Security Hub's and our own.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    CATALOG.iter().chain(OWN).copied()
+}
+
 /// The entry of a control, if there is one.
 pub fn find(id: &str) -> Option<&'static Entry> {
-    CATALOG.iter().copied().find(|entry| entry.spec.id == id)
+    all().find(|entry| entry.spec.id == id)
 }
 
 /// Judges the parameters that a policy gives for a control.

@@ -366,6 +366,8 @@ pub struct Override {
     pub excluded_rules: Vec<String>,
     /// How far enforcement goes there, instead of what holds for all.
     pub enforcement: Option<Enforcement>,
+    /// What happens there within seconds of a change, instead of what holds for all.
+    pub real_time_scanning: Option<RealTime>,
 }
 
 impl Default for Override {
@@ -378,6 +380,7 @@ impl Default for Override {
             additional_allowed_rules: Vec::new(),
             excluded_rules: Vec::new(),
             enforcement: None,
+            real_time_scanning: None,
         }
     }
 }
@@ -678,6 +681,14 @@ impl Policy {
         if mistakes.is_empty() { Ok(policy) } else { Err(mistakes) }
     }
 
+    /// Reads a document, with all mistakes in one text.
+    ///
+    /// # Errors
+    /// Every mistake with its path.
+    pub fn parse_all(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
+
     /// The JSON schema of documents.
     pub fn json_schema() -> Schema {
         schemars::schema_for!(Policy)
@@ -721,8 +732,13 @@ impl Policy {
                 wrong(path, &format!("there is no rule `{rule}`"));
             }
         }
-        if !matches!(self.real_time_scanning.emergency_action, Step::Remediate | Step::Lockdown) {
-            wrong("real_time_scanning.emergency_action".into(), "write remediate or lockdown");
+        let own = self.account_specific_overrides.iter().filter_map(|(key, own)| {
+            Some((format!("account_specific_overrides.{key}.real_time_scanning"), own.real_time_scanning.as_ref()?))
+        });
+        for (path, one) in own.chain([("real_time_scanning".to_owned(), &self.real_time_scanning)]) {
+            if !matches!(one.emergency_action, Step::Remediate | Step::Lockdown) {
+                wrong(format!("{path}.emergency_action"), "write remediate or lockdown");
+            }
         }
         if self.anywhere.ipv4_wider_than > 32 {
             wrong("anywhere.ipv4_wider_than".into(), "a prefix length is 32 at most");

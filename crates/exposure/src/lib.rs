@@ -20,6 +20,7 @@ mod rule;
 mod rules;
 mod services;
 mod spans;
+mod survey;
 
 pub use addresses::Addresses;
 pub use document::{
@@ -34,3 +35,4 @@ pub use rule::{Direction, Group, PrefixLists, Rule, Source};
 pub use rules::{Exempt, Judged, Rules};
 pub use services::Services;
 pub use spans::Spans;
+pub use survey::{Found, Survey};

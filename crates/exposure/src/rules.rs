@@ -10,6 +10,7 @@ use crate::{
     Addresses, Direction, Enforcement, Exemption, Group, Policy, PrefixLists, RealTime, Services, Severity, Step, Violation,
     document::{AllowedRule, Peers, ProhibitedRule, RestrictedRule},
     judge::{Atoms, judge},
+    reach::Reach,
     services,
 };
 
@@ -190,7 +191,7 @@ impl Policy {
             groups: self.exemptions.security_group_exemptions.clone(),
             account: self.exemptions.account_exemptions.get(account).cloned(),
             enforcement: own.and_then(|own| own.enforcement.clone()).unwrap_or_else(|| self.enforcement.clone()),
-            real_time: self.real_time_scanning.clone(),
+            real_time: own.and_then(|own| own.real_time_scanning.clone()).unwrap_or_else(|| self.real_time_scanning.clone()),
         }
     }
 
@@ -244,6 +245,11 @@ impl Rules {
             }
         }
         judged
+    }
+
+    /// How far enforcement goes for each violated rule of a group that can be reached so far; grace is not counted.
+    pub fn steps(&self, violations: &[Violation], reach: Reach) -> BTreeMap<String, Step> {
+        violations.iter().map(|one| (one.rule_id.clone(), self.step(reach.weighs(one.severity)))).collect()
     }
 
     /// How far enforcement goes for a severity, once it is beyond its grace.

@@ -297,6 +297,14 @@ fn people_can_test_their_policy() {
 }
 
 #[test]
+fn the_example_is_right_and_does_what_it_says() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/security-group-policy.example.json")).unwrap();
+    let example = Policy::parse(&text).unwrap();
+    assert_eq!(run_tests(&example, &example.tests, jiff::Timestamp::UNIX_EPOCH), []);
+    assert!(example.doubts().is_empty() && example.tests.len() > 2);
+}
+
+#[test]
 fn a_document_comes_back_as_it_was_written() {
     let all = policy(
         json!({"prohibited_rules": {"inbound": [ssh()]}, "exemptions": {"account_exemptions": {"111122223333": {"reason": "r", "expiry_date": "2027-01-01"}}}}),

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
 /// A message of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,14 @@ pub struct Message {
 pub trait Function: Send + Sync + 'static {
     /// Works on a batch until `deadline`, and returns the ids of the messages that are to come again.
     fn handle(&self, batch: Vec<Message>, deadline: Timestamp) -> impl Future<Output = Vec<String>> + Send;
+
+    /// Answers a request that is no batch, as the steps of a state machine send them.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn answer(&self, _request: Json, _deadline: Timestamp) -> impl Future<Output = Result<Json, String>> + Send {
+        std::future::ready(Err("this function takes batches of SQS messages and nothing else".to_owned()))
+    }
 }
 
 pub(crate) fn messages(event: SqsEvent) -> Vec<Message> {

@@ -9,5 +9,5 @@ mod serve;
 
 pub use batch::{Function, Message};
 pub use env::{Env, EnvError};
-pub use metrics::{Metric, count};
+pub use metrics::{Measure, Metric, count, measure};
 pub use serve::{Fatal, serve};

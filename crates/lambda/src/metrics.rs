@@ -24,6 +24,72 @@ pub enum Metric {
 
 const NAMESPACE: &str = "Redress";
 
+/// What is measured of security groups. Alarms and the dashboard in the template use the same names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Violations that a sweep found.
+    ComplianceViolations,
+    /// Those of them that are critical, and those that a change brought.
+    CriticalViolationsFound,
+    /// Groups that were set right.
+    RemediationActions,
+    /// Groups that were locked down.
+    EmergencyRemediationsPerformed,
+    /// Principals that changed many groups at once.
+    MassOperationsDetected,
+    /// Seconds that a sweep took.
+    ScanDuration,
+    /// Seconds from a change to its verdict.
+    RealTimeScanDuration,
+    /// Accounts and regions that a sweep could not look at.
+    UnreachableUnits,
+}
+
+impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ComplianceViolations,
+        Self::CriticalViolationsFound,
+        Self::RemediationActions,
+        Self::EmergencyRemediationsPerformed,
+        Self::MassOperationsDetected,
+        Self::ScanDuration,
+        Self::RealTimeScanDuration,
+        Self::UnreachableUnits,
+    ];
+
+    /// The metric's name and unit.
+    pub fn name(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ComplianceViolations => ("ComplianceViolations", "Count"),
+            Self::CriticalViolationsFound => ("CriticalViolationsFound", "Count"),
+            Self::RemediationActions => ("RemediationActions", "Count"),
+            Self::EmergencyRemediationsPerformed => ("EmergencyRemediationsPerformed", "Count"),
+            Self::MassOperationsDetected => ("MassOperationsDetected", "Count"),
+            Self::ScanDuration => ("ScanDuration", "Seconds"),
+            Self::RealTimeScanDuration => ("RealTimeScanDuration", "Seconds"),
+            Self::UnreachableUnits => ("UnreachableUnits", "Count"),
+        }
+    }
+}
+
+/// Measures something of security groups.
+#[expect(clippy::print_stdout, reason = "Lambda takes standard output for the log, and the log for metrics")]
+pub fn measure(measure: Measure, value: f64, now: Timestamp) {
+    println!("{}", measured(measure, value, now));
+}
+
+fn measured(measure: Measure, value: f64, now: Timestamp) -> Json {
+    let (name, unit) = measure.name();
+    json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{"Namespace": "SecurityGroup/Compliance", "Dimensions": [[]], "Metrics": [{"Name": name, "Unit": unit}]}],
+        },
+        name: value,
+    })
+}
+
 /// Counts one.
 #[expect(clippy::print_stdout, reason = "Lambda takes standard output for the log, and the log for metrics")]
 pub fn count(metric: Metric, now: Timestamp) {
@@ -56,6 +122,15 @@ fn line(metric: Metric, now: Timestamp) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_measure_holds_what_its_directive_names() {
+        for one in Measure::ALL {
+            let line = measured(one, 2.5, Timestamp::from_second(1_800_000_000).unwrap());
+            assert_eq!(line[one.name().0], json!(2.5));
+            assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], one.name().0);
+        }
+    }
 
     #[test]
     fn every_line_holds_what_its_directive_names() {

@@ -5,6 +5,7 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use redress_aws::global_sdk;
+use serde_json::Value as Json;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -24,10 +25,15 @@ pub async fn serve<F: Function>(make: impl FnOnce(&Env, &SdkConfig) -> Result<F,
     let filter = env.text("RUST_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_env_filter(EnvFilter::new(filter)).init();
     let function = &make(&env, &global_sdk().await)?;
-    let handler = |event: LambdaEvent<SqsEvent>| async move {
+    let handler = |event: LambdaEvent<Json>| async move {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        let failed = function.handle(messages(event.payload), deadline.unwrap_or(Timestamp::MAX)).await;
-        Ok::<_, Fatal>(response(failed))
+        let deadline = deadline.unwrap_or(Timestamp::MAX);
+        if event.payload.get("Records").is_none() {
+            return function.answer(event.payload, deadline).await.map_err(Fatal::from);
+        }
+        let batch: SqsEvent = serde_json::from_value(event.payload)?;
+        let failed = function.handle(messages(batch), deadline).await;
+        Ok(serde_json::to_value(response(failed))?)
     };
     lambda_runtime::run(service_fn(handler)).await
 }

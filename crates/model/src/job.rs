@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{ControlId, Finding, Resource, RunId, record::Digest};
 
@@ -39,6 +40,9 @@ pub struct Job {
     pub finding: Option<FindingKey>,
     /// The event that brought it.
     pub request: Request,
+    /// What whoever sends it knows beyond the policy: parameters of the control, laid over those of the policy.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub params: Value,
     /// How often it had to wait, or went on from stage to stage: the pauses grow.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rounds: u32,
@@ -102,7 +106,16 @@ impl Request {
 impl Job {
     /// The job for a finding. Global controls act in the partition's global region, whatever region reported them.
     pub fn of(finding: Finding, intent: Intent, request: Request) -> Self {
-        Self { intent, controls: finding.controls, resource: finding.resource, finding: finding.key, request, rounds: 0, after: None }
+        Self {
+            intent,
+            controls: finding.controls,
+            resource: finding.resource,
+            finding: finding.key,
+            request,
+            params: Value::Null,
+            rounds: 0,
+            after: None,
+        }
     }
 
     /// What may not be worked on twice at once: the account, region and resource. Both the FIFO group and the ledger's lock.

@@ -342,4 +342,20 @@ pub const KNOWN: &[Known] = &[
         prowler: &["s3_bucket_level_public_access_block"],
         config_rules: &["s3-bucket-level-public-access-prohibited"],
     },
+    Known {
+        id: "SecurityGroup.2",
+        class: Class::Guarded,
+        scope: Scope::Global,
+        resources: &["AwsIamUser", "AwsIamRole"],
+        prowler: &[],
+        config_rules: &[],
+    },
+    Known {
+        id: "SecurityGroup.1",
+        class: Class::Guarded,
+        scope: Scope::Regional,
+        resources: &["AwsEc2SecurityGroup"],
+        prowler: &[],
+        config_rules: &[],
+    },
 ];

@@ -44,10 +44,13 @@ impl Spec {
         clauses(self.id)
     }
 
-    /// AWS's page on the control.
+    /// AWS's page on the control; for one of our own, AWS's page on what it is about.
     pub fn link(&self) -> String {
         let (service, number) = self.id.split_once('.').unwrap_or((self.id, ""));
         let service = service.to_ascii_lowercase();
+        if service == "securitygroup" {
+            return "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html".into();
+        }
         format!("https://docs.aws.amazon.com/securityhub/latest/userguide/{service}-controls.html#{service}-{number}")
     }
 }

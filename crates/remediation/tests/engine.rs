@@ -467,6 +467,21 @@ async fn an_approval_that_comes_too_late_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn an_answer_counts_though_the_question_was_put_again_meanwhile() {
+    let bench = Bench::default();
+    let dial = bench.dial(3).in_mode(Mode::Approve);
+    assert_eq!(automatic(&dial).await, "needs-approval");
+    bench.clock.sleep(std::time::Duration::from_secs(2)).await;
+    let answer = Request::of("click", Some(bench.clock.now()));
+    bench.clock.sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(
+        word(dial.run_for(Request::of("another finding", Some(bench.clock.now())), Intent::Automatic, Attempt::More).await),
+        "needs-approval"
+    );
+    assert_eq!(word(dial.run_for(answer, Intent::Approved, Attempt::More).await), "remediated");
+}
+
+#[tokio::test]
 async fn who_approved_is_on_record() {
     let bench = Bench::default();
     let dial = bench.dial(3).in_mode(Mode::Approve);

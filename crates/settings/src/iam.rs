@@ -5,6 +5,7 @@ mod credentials;
 mod grants;
 mod identities;
 mod passwords;
+mod quarantine;
 mod root;
 mod support;
 
@@ -13,6 +14,7 @@ pub use credentials::{CredentialFacts, Credentials, FactorFacts, Factors, KeyFac
 pub use grants::{GrantFacts, Grants, GroupGrants, UserGrants};
 pub use identities::{AttachedPolicies, IdentityFacts, IdentityKind};
 pub use passwords::{PasswordPolicy, Passwords};
+pub use quarantine::{DENIED, PrincipalKind, PrincipalQuarantine, QuarantineFacts, Quarantined};
 pub use root::{RootAccessKeys, RootKeys, RootMfa, RootSecondFactor};
 pub use support::{SupportFacts, SupportRole, SupportRoles};
 

@@ -51,19 +51,27 @@ pub struct Options {
     pub binaries: PathBuf,
     /// Other parameters of the template.
     pub parameters: Vec<(String, String)>,
+    /// Whether members forward the changes of their security groups.
+    pub forwards: bool,
 }
 
 impl Options {
     /// The shipped modes, with binaries of the development profile.
     pub fn new() -> Self {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from);
-        Self { modes: None, visibility: 6, binaries: target.join("debug"), parameters: Vec::new() }
+        Self { modes: None, visibility: 6, binaries: target.join("debug"), parameters: Vec::new(), forwards: false }
     }
 
     /// The same with these modes.
     #[must_use]
     pub fn modes(self, modes: &str) -> Self {
         Self { modes: Some(modes.to_owned()), ..self }
+    }
+
+    /// The same with members that forward the changes of their security groups.
+    #[must_use]
+    pub fn forwarding(self) -> Self {
+        Self { forwards: true, ..self }
     }
 
     /// The same with a parameter of the template.
@@ -95,7 +103,10 @@ impl LocalAws {
         command.args(["-m", "localaws", "up", "--moto-python"]).arg(venv("moto"));
         command.arg("--template").arg(top().join("infra/template.yaml"));
         command.arg("--member-role").arg(top().join("infra/member-role.yaml"));
-        for name in ["finding-router", "cis-remediator", "finding-sweeper"] {
+        if options.forwards {
+            command.arg("--member-region").arg(top().join("infra/member-region.yaml")).args(["--regions", "us-east-1,eu-west-1"]);
+        }
+        for name in ["finding-router", "cis-remediator", "finding-sweeper", "sg-compliance-scanner"] {
             command.args(["--function", &binary(name)]);
         }
         command.args(["--visibility-seconds", &options.visibility.to_string()]);

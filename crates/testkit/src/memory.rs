@@ -635,7 +635,16 @@ impl<'a> DialOn<'a> {
             let controls: Vec<_> = places.iter().map(|place| entries[*place].id().unwrap()).collect();
             let name = if self.jobs.is_empty() { "finding".to_owned() } else { format!("finding of {controls:?}") };
             let finding = Some(FindingKey::asff(name, "product"));
-            Job { intent, controls, resource: self.resource(), finding, request: request.clone(), rounds: 0, after: None }
+            Job {
+                intent,
+                controls,
+                resource: self.resource(),
+                finding,
+                request: request.clone(),
+                params: serde_json::Value::Null,
+                rounds: 0,
+                after: None,
+            }
         };
         let jobs = if self.jobs.is_empty() { &all } else { &self.jobs }.iter().map(job).collect();
         let work = Work {

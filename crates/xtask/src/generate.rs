@@ -4,6 +4,7 @@
 //! file the first run writes the lists, and the second, compiled with them, the rest; `make generate` runs both.
 
 mod catalog;
+mod group_policy_schema;
 mod member_role;
 mod policy_schema;
 mod reference;
@@ -24,6 +25,7 @@ fn all() -> io::Result<Vec<Generated>> {
     files.push(reference::file()?);
     files.push(member_role::file()?);
     files.push(policy_schema::file()?);
+    files.push(group_policy_schema::file()?);
     Ok(files)
 }
 

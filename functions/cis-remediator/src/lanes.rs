@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use redress_controls::find;
 use redress_lambda::Message;
+use redress_model::finding::SECURITY_GROUP;
 use redress_model::{
     AccountId, ControlId, Digest, Intent, Job, Mode, Policy,
     policy::{Case, Place},
 };
 use redress_remediation::{Entry, Undecided, View, Work};
+use serde_json::Value as Json;
 use tracing::{error, info};
 
 /// What decides how far the jobs of a batch may go.
@@ -19,6 +21,8 @@ pub(crate) struct Rules {
     pub(crate) policy: Arc<Policy>,
     /// Where accounts are, as far as that was asked for and is known.
     pub(crate) places: BTreeMap<AccountId, Place>,
+    /// The parameters that hold the security-group policy, for jobs about security groups.
+    pub(crate) groups: Json,
     /// Now.
     pub(crate) now: Timestamp,
 }
@@ -81,7 +85,9 @@ fn piece(Received { message, receives, job }: Received, rules: &Rules) -> Option
     let view = |control: &ControlId| {
         let entry: &'static Entry = find(control.as_str())?;
         let case = Case { control, class: entry.spec.class, resource: &job.resource, place, tags: None };
-        Some(View::new(entry, rules.policy.decide(&case, rules.now)))
+        let view = View::new(entry, rules.policy.decide(&case, rules.now));
+        let view = if entry.spec.id == SECURITY_GROUP { view.given(&with(&rules.groups, &job.params)) } else { view };
+        Some(view)
     };
     let views: Vec<View> = job.controls.iter().filter_map(view).collect();
     let Some(first) = views.first() else {
@@ -104,6 +110,12 @@ fn piece(Received { message, receives, job }: Received, rules: &Rules) -> Option
     Some(Piece { work, messages: vec![message], receives })
 }
 
+/// The security-group policy, and what came with the job.
+fn with(policy: &Json, given: &Json) -> Json {
+    let both = [given, policy].into_iter().filter_map(Json::as_object).flatten();
+    Json::Object(both.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
 impl Lane {
     fn push(&mut self, piece: Piece) {
         match self.pieces.last_mut() {
@@ -124,9 +136,11 @@ impl Piece {
             view.entry.setting == one.entry.setting && view.entry.spec.class == one.entry.spec.class && view.terms.is_like(&one.terms)
         };
         let looks_alike = mine.views.iter().chain(&theirs.views).all(is_like);
+        // What came with the jobs decides what is done.
+        let is_given_alike = mine.jobs.first().map(|job| &job.params) == theirs.jobs.first().map(|job| &job.params);
         let is_decided = mine.undecided.is_none() && theirs.undecided.is_none();
         let is_wanted_alike = mine.intent == theirs.intent && (mine.intent == Intent::Automatic || mine.request == theirs.request);
-        looks_alike && is_decided && is_wanted_alike && mine.intent != Intent::Undo
+        looks_alike && is_given_alike && is_decided && is_wanted_alike && mine.intent != Intent::Undo
     }
 
     fn join(&mut self, other: Self) {
@@ -159,7 +173,7 @@ mod tests {
     fn sorted(batch: Vec<Message>, modes: &str) -> (Vec<Vec<Vec<String>>>, Vec<String>) {
         let (received, unreadable) = read(batch);
         let policy = Arc::new(Policy::of_modes(modes.parse().unwrap()));
-        let lanes = sort(received, &Rules { policy, places: BTreeMap::new(), now: Timestamp::UNIX_EPOCH });
+        let lanes = sort(received, &Rules { policy, places: BTreeMap::new(), groups: Json::Null, now: Timestamp::UNIX_EPOCH });
         (lanes.into_iter().map(|lane| lane.pieces.into_iter().map(|piece| piece.messages).collect()).collect(), unreadable)
     }
 

@@ -13,14 +13,16 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use lanes::{Lane, Piece, Received, Rules};
 use redress_aws::{
-    Answer, Channels, Clock, DynamoLedger, EventBus, OneShots, Org, OrgSettings, Organizations, PolicyFile, S3Vault, SecurityHub,
+    Answer, Channels, Clock, Document, DynamoLedger, EventBus, OneShots, Org, OrgSettings, Organizations, PolicyFile, S3Vault, SecurityHub,
     SsmSwitch, Switch, SystemClock, WakeTarget,
 };
 use redress_controls::check;
+use redress_exposure::Policy as GroupPolicy;
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
-use redress_model::{AccountId, Arn, policy::Place};
+use redress_model::{AccountId, Arn, finding::SECURITY_GROUP, policy::Place};
 use redress_remediation::{Attempt, Engine, Finished, Rim};
 use redress_settings::surroundings::Around;
+use serde_json::{Value as Json, json};
 use tracing::{error, info, warn};
 
 /// The function with its collaborators.
@@ -35,6 +37,8 @@ pub struct CisRemediator {
     timer: OneShots,
     organizations: Organizations,
     policy: PolicyFile,
+    /// What holds for security groups; without it, what is shipped.
+    groups: Option<Document<GroupPolicy>>,
     clock: SystemClock,
     /// After this many receives SQS moves a message to the dead-letter queue.
     max_receives: u32,
@@ -70,7 +74,9 @@ impl CisRemediator {
         let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
         let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
         let key = env.optional("REDRESS_POLICY_KEY").unwrap_or_default();
-        let policy = PolicyFile::new(sdk, env.text("REDRESS_POLICY_BUCKET")?, key, owner.clone(), env.parsed("REDRESS_MODES")?);
+        let bucket = env.text("REDRESS_POLICY_BUCKET")?;
+        let groups = env.optional("REDRESS_SG_POLICY_KEY").map(|key| Document::new(sdk, bucket.clone(), key, owner.clone()));
+        let policy = PolicyFile::new(sdk, bucket, key, owner.clone(), env.parsed("REDRESS_MODES")?);
         Ok(Self {
             org: Org::new(sdk.clone(), settings),
             ledger: DynamoLedger::new(sdk, env.text("REDRESS_LEDGER_TABLE")?),
@@ -90,6 +96,7 @@ impl CisRemediator {
             ),
             organizations: Organizations::new(sdk),
             policy,
+            groups,
             clock: SystemClock,
             max_receives: env.parsed("REDRESS_MAX_RECEIVES")?,
             concurrency: env.parsed("REDRESS_CONCURRENCY")?,
@@ -104,7 +111,21 @@ impl CisRemediator {
             count(Metric::BrokenPolicy, now);
         }
         let places = if policy.asks_for_places() { self.places(received, now).await } else { BTreeMap::new() };
-        Rules { policy, places, now }
+        Rules { policy, places, groups: self.groups(received, now).await, now }
+    }
+
+    /// The security-group policy as parameters, where a job is about security groups.
+    async fn groups(&self, received: &[Received], now: Timestamp) -> Json {
+        let is_about_groups = |received: &Received| received.job.controls.iter().any(|control| control.as_str() == SECURITY_GROUP);
+        let Some(document) = self.groups.as_ref().filter(|_| received.iter().any(is_about_groups)) else { return Json::Null };
+        match document.read(GroupPolicy::parse_all).await {
+            Ok(policy) => json!({ "policy": *policy }),
+            Err(error) => {
+                error!(%error, "the security-group policy cannot be relied on: nothing is changed by it");
+                count(Metric::BrokenPolicy, now);
+                json!({ "broken": error.to_string() })
+            }
+        }
     }
 
     /// What is not known of a place is left out: the policy then allows nothing but plans.

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -114,18 +115,20 @@ def finding(account: str, name: str = "finding", **changes: Any) -> dict[str, An
     }
 
 
-@pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    directory = tmp_path_factory.mktemp("localaws")
-    function = directory / "function"
-    shutil.copy(STACK / "function.py", function)
-    function.chmod(0o755)
+def binary(directory: Path, source: str) -> Path:
+    """A script of the stack as a function's binary."""
+    made = directory / source.removesuffix(".py")
+    shutil.copy(STACK / source, made)
+    made.chmod(0o755)
+    return made
+
+
+@contextmanager
+def running(directory: Path, *options: str) -> Iterator[Local]:
+    """A local AWS with these options, until the block is left."""
     moto_python = os.environ.get("MOTO_PYTHON", str(ROOT / ".venv/moto/bin/python"))
     command = [sys.executable, "-m", "localaws", "up", "--moto-python", moto_python]
-    command += ["--template", str(STACK / "template.yaml"), "--member-role", str(STACK / "member-role.yaml")]
-    command += ["--function", f"router={function}", "--function", f"worker={function}"]
-    command += ["--function", f"finding-sweeper={function}", "--parameter", "Regions=eu-west-1"]
-    command += ["--visibility-seconds", "1", "--accounts", "2", "--log", str(directory / "log")]
+    command += ["--log", str(directory / "log"), *options]
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
@@ -136,6 +139,18 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     finally:
         process.terminate()
         assert process.wait(15) == 0
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    directory = tmp_path_factory.mktemp("localaws")
+    function = binary(directory, "function.py")
+    options = ["--template", str(STACK / "template.yaml"), "--member-role", str(STACK / "member-role.yaml")]
+    options += ["--member-region", str(STACK / "member-region.yaml"), "--regions", "us-east-1,eu-west-1"]
+    options += ["--function", f"router={function}", "--function", f"worker={function}"]
+    options += ["--function", f"finding-sweeper={function}", "--parameter", "Regions=eu-west-1"]
+    with running(directory, *options, "--visibility-seconds", "1", "--accounts", "2") as local:
+        yield local
 
 
 @pytest.fixture

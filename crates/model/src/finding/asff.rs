@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Coming, Finding, Place, Rejection, Source, Standing, excerpt, known, of_prowler, skipped, suspicious, wanted};
+use super::{
+    Coming, Finding, OUR_GENERATOR, Place, Rejection, SECURITY_GROUP, Source, Standing, excerpt, known, of_prowler, skipped, suspicious,
+    wanted,
+};
 use crate::{Arn, ControlId, Intent, Partition, Region, clauses::control_by, control::Standard, job::FindingKey, outcome::wants_a_person};
 
 #[derive(Deserialize)]
@@ -64,7 +67,7 @@ struct WireResource {
 
 pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent), Rejection> {
     let wire = Wire::deserialize(raw).map_err(|error| skipped(format!("not a finding: {error}")))?;
-    let (partition, source) = product(&wire.product_arn)?;
+    let (partition, source) = product(&wire)?;
     coming.sources.listens_to(source)?;
     let standing = Standing {
         is_active: wire.record_state.as_deref().unwrap_or("ACTIVE") == "ACTIVE",
@@ -74,8 +77,14 @@ pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent)
         workflow: wire.workflow.status.as_deref().unwrap_or("NEW"),
     };
     let intent = wanted(&standing, coming.trigger)?;
+    // Whoever may import findings in an account can write such a one too: only a person who looked at it makes a job of it, and what is done
+    // then depends on the live resource and the policy, not on the finding.
+    if source == Source::Ours && intent == Intent::Automatic {
+        return Err(skipped("our own finding: what comes of it was sent when it was found"));
+    }
     let controls = match source {
         Source::Prowler => of_prowler(wire.generator_id.strip_prefix("prowler-").unwrap_or_default())?,
+        Source::Ours => vec![ControlId::try_from(SECURITY_GROUP).map_err(|error| skipped(error.to_string()))?],
         Source::SecurityHub | Source::Config | Source::ProwlerFile => {
             let control = control_of(&wire)?;
             known(&control).ok_or_else(|| skipped(format!("control {control} is not one of ours")))?;
@@ -99,18 +108,28 @@ pub(super) fn admit(raw: &Value, coming: Coming<'_>) -> Result<(Finding, Intent)
 
 /// Anyone may import findings under an account's default product; only Security Hub writes under its own, and Prowler's product takes
 /// findings only in accounts that subscribed to it.
-fn product(arn: &str) -> Result<(Partition, Source), Rejection> {
+fn product(wire: &Wire) -> Result<(Partition, Source), Rejection> {
+    let arn = wire.product_arn.as_str();
     let foreign = || suspicious(format!("product `{}` is not Security Hub's own", excerpt(arn)));
     let parsed = Arn::parse(arn).map_err(|_| foreign())?;
     let source = match parsed.resource {
         "product/aws/securityhub" => Source::SecurityHub,
         "product/prowler/prowler" => Source::Prowler,
+        default if is_ours(wire, parsed.account, default) => {
+            return Partition::try_from(parsed.partition).map(|partition| (partition, Source::Ours)).map_err(|_| foreign());
+        }
         _ => return Err(foreign()),
     };
     if parsed.service != "securityhub" || !parsed.account.is_empty() || Region::try_from(parsed.region).is_err() {
         return Err(foreign());
     }
     Partition::try_from(parsed.partition).map(|partition| (partition, source)).map_err(|_| foreign())
+}
+
+/// Whether it is of the kind that we import: under the default product of its own account, and by our generator.
+fn is_ours(wire: &Wire, account: &str, product: &str) -> bool {
+    let is_default = product.strip_prefix("product/").and_then(|product| product.strip_suffix("/default")) == Some(account);
+    is_default && account == wire.aws_account_id && wire.generator_id.starts_with(OUR_GENERATOR)
 }
 
 /// The control: named by the finding, or derived from what findings older than consolidation carry. Their fields do not always agree: the

@@ -61,7 +61,15 @@ pub enum Source {
     Config,
     /// Prowler, in a file that a person hands over.
     ProwlerFile,
+    /// Ourselves: what a policy says of security groups.
+    Ours,
 }
+
+/// With this begins the generator of findings that we import, followed by the rule of the policy.
+pub const OUR_GENERATOR: &str = "redress-security-groups/";
+
+/// The control behind them.
+pub const SECURITY_GROUP: &str = "SecurityGroup.1";
 
 /// The sources that are listened to. Security Hub always is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +83,7 @@ impl Sources {
 
     fn listens_to(&self, source: Source) -> Result<(), Rejection> {
         let name = match source {
-            Source::SecurityHub => return Ok(()),
+            Source::SecurityHub | Source::Ours => return Ok(()),
             Source::Prowler | Source::ProwlerFile => "prowler",
             Source::Config => "config",
         };

@@ -44,13 +44,20 @@ impl Engine<'_> {
             self.annotate(&findings, run.id, &found.outcome).await?;
         }
         let ended = self.rim.clock.now();
-        let asked = question.as_ref().map(|question| Asked {
-            question: sum(question, &found.before),
-            guards: question.guards.iter().map(|guard| (*guard).to_owned()).collect(),
-            event: work.request.event.clone(),
-            at: ended,
-            until: question.until,
-            run: run.id,
+        let asked = question.as_ref().map(|question| {
+            let new = Asked {
+                question: sum(question, &found.before),
+                guards: question.guards.iter().map(|guard| (*guard).to_owned()).collect(),
+                event: work.request.event.clone(),
+                at: ended,
+                until: question.until,
+                run: run.id,
+            };
+            // Put again, the same question is as old as it is: an answer to it may be on its way.
+            match controls.iter().find_map(|id| run.memory.get(id)?.asked.as_ref()).filter(|standing| standing.stands_for(&new, ended)) {
+                Some(standing) => Asked { event: standing.event.clone(), at: standing.at, ..new },
+                None => new,
+            }
         });
         // Who only looks changes nothing, not even what we remember.
         let remembered = if is_shown { Memory::new() } else { remember(&controls, run, &found, &said, asked, work, ended) };

@@ -22,12 +22,23 @@ pub struct View {
     pub terms: Terms,
     /// Its parameters, exempt rules among them; null for the defaults.
     pub params: Json,
+    /// Those of them that came with the job.
+    given: Json,
 }
 
 impl View {
     /// A control under these terms.
     pub fn new(entry: &'static Entry, terms: Terms) -> Self {
-        Self { entry, params: terms.params_with_exemptions(), terms }
+        Self { entry, params: terms.params_with_exemptions(), terms, given: Json::Null }
+    }
+
+    /// The same with parameters that came with the job: they are laid over those of the policy.
+    #[must_use]
+    pub fn given(self, given: &Json) -> Self {
+        let Some(more) = given.as_object() else { return self };
+        let mut params = self.params.as_object().cloned().unwrap_or_default();
+        params.extend(more.clone());
+        Self { params: Json::Object(params), given: given.clone(), ..self }
     }
 }
 
@@ -97,7 +108,7 @@ impl Work {
             let control = view.entry.id()?;
             let case =
                 Case { control: &control, class: view.entry.spec.class, resource: &self.resource, place: place.as_ref(), tags: Some(tags) };
-            Ok(View::new(view.entry, policy.decide(&case, now)))
+            Ok(View::new(view.entry, policy.decide(&case, now)).given(&view.given))
         };
         Ok(Self { views: self.views.iter().map(view).collect::<Result<_>>()?, undecided: None, ..self.clone() })
     }

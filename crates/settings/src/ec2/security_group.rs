@@ -40,6 +40,8 @@ pub struct GroupState {
 /// What helps to judge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupFacts {
+    /// The account that it is in.
+    pub account: String,
     /// Its id.
     pub id: String,
     /// Its name.
@@ -90,6 +92,7 @@ impl Setting for SecurityGroup {
             interfaces += page.called(INTERFACES)?.network_interfaces().len();
         }
         let facts = GroupFacts {
+            account: account.id().to_string(),
             id: self.group.clone(),
             name: group.group_name().unwrap_or_default().to_owned(),
             vpc: group.vpc_id().unwrap_or_default().to_owned(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, NetworkInterface, RouteTable};
 use redress_aws::Called;
-use redress_exposure::{Group, PrefixLists, Source, reach::Interface};
+use redress_exposure::{Group, PrefixLists, Source, Survey, reach::Interface};
 use redress_remediation::{Account, Action, Result};
 
 use super::rules::{ENTRIES, GROUPS, ON_LISTS, RULES, entries, named, read};
@@ -27,17 +27,6 @@ pub const READS: &[Action] = &[
     Action::anywhere(ROUTES),
     Action::on(ENTRIES, ON_LISTS),
 ];
-
-/// The security groups of an account and region, with what is around them.
-#[derive(Debug, Clone, Default)]
-pub struct Survey {
-    /// The groups, by their ids.
-    pub groups: BTreeMap<String, Group>,
-    /// What the prefix lists hold; those that may not be looked into are missing.
-    pub lists: PrefixLists,
-    /// The network interfaces that have any of the groups.
-    pub interfaces: Vec<Interface>,
-}
 
 /// The groups: all of the region, or just one.
 ///

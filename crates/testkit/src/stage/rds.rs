@@ -79,11 +79,6 @@ async fn default_vpc(ec2: &aws_sdk_ec2::Client) -> String {
 async fn public_subnets(place: &Place<'_>) -> String {
     let ec2 = aws_sdk_ec2::Client::new(&place.sdk);
     let vpc = default_vpc(&ec2).await;
-    let gateway = ec2.create_internet_gateway().send().await.unwrap().internet_gateway.unwrap().internet_gateway_id.unwrap();
-    ec2.attach_internet_gateway().vpc_id(&vpc).internet_gateway_id(&gateway).send().await.unwrap();
-    let call = ec2.describe_route_tables().filters(filter("vpc-id", &vpc)).filters(filter("association.main", "true"));
-    let table = call.send().await.unwrap().route_tables()[0].route_table_id().unwrap().to_owned();
-    ec2.create_route().route_table_id(table).destination_cidr_block("0.0.0.0/0").gateway_id(gateway).send().await.unwrap();
     let subnets = ec2.describe_subnets().filters(filter("vpc-id", &vpc)).send().await.unwrap();
     let subnets = subnets.subnets().iter().map(|subnet| subnet.subnet_id().unwrap().to_owned()).collect();
     let name = format!("public-{}", unique());

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, io, path::PathBuf};
 
-use redress_controls::CATALOG;
+use redress_controls::all;
 
 use super::Generated;
 use crate::files::{is_control, modules, services};
@@ -41,7 +41,7 @@ pub(super) fn known() -> Generated {
          /// The managed rules of AWS Config that report the same, and name a resource by which it can be found.\n    \
          pub config_rules: &'static [&'static str],\n}\n\n/// Every control.\n#[rustfmt::skip]\npub const KNOWN: &[Known] = &[\n",
     );
-    for entry in CATALOG {
+    for entry in all() {
         let spec = entry.spec;
         let _ = write!(
             text,

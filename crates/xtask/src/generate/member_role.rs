@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, io};
 
-use redress_controls::CATALOG;
+use redress_aws::IMPORTS;
+use redress_controls::all;
 use redress_remediation::{Action, Condition};
-use redress_settings::surroundings::READS;
+use redress_settings::{ec2::survey, iam::DENIED, surroundings::READS};
 
 use super::Generated;
 
@@ -17,13 +18,14 @@ const POLICIES_LIMIT: usize = 10;
 type Statement = ((&'static str, Option<Condition>), Vec<&'static str>);
 
 pub(super) fn file() -> io::Result<Generated> {
-    let reads = policies("Reads", "read", CATALOG.iter().flat_map(|entry| entry.reads).chain(READS))?;
-    let writes = policies("Writes", "written", CATALOG.iter().flat_map(|entry| entry.writes))?;
+    let reads = policies("Reads", "read", all().flat_map(|entry| entry.reads).chain(READS))?;
+    let writes = policies("Writes", "written", all().flat_map(|entry| entry.writes))?;
     let all = [reads, writes].concat();
     if all.len() > POLICIES_LIMIT {
         return Err(io::Error::other(format!("the role would have {} policies, IAM takes {POLICIES_LIMIT}", all.len())));
     }
-    Ok(Generated { path: "infra/member-role.yaml".into(), text: format!("{HEAD}{}{TAIL}", all.concat()) })
+    let text = format!("{HEAD}{}{}{}{TAIL}", all.concat(), reader(), quarantine());
+    Ok(Generated { path: "infra/member-role.yaml".into(), text })
 }
 
 /// The policies that hold these actions, service after service: as few as IAM's limit on their size lets.
@@ -64,6 +66,24 @@ fn policies<'a>(name: &str, verb: &str, actions: impl Iterator<Item = &'a Action
     Ok(parts.into_iter().enumerate().map(policy).collect())
 }
 
+/// The role that looks at security groups and writes findings about them: it changes nothing.
+fn reader() -> String {
+    const ON_FINDINGS: &str = "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:product/${AWS::AccountId}/default";
+    let mut grouped: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for action in survey::READS.iter().chain(&[Action::on(IMPORTS, ON_FINDINGS)]) {
+        grouped.entry(action.on).or_default().push(action.name);
+    }
+    let statements: String = grouped.into_iter().map(|(on, names)| statement(&((on, None), names))).collect();
+    let statements: String = statements.lines().map(|line| format!("    {line}\n")).collect();
+    format!("{READER}{statements}")
+}
+
+/// The policy that keeps a principal from changing security groups.
+fn quarantine() -> String {
+    let denied: String = DENIED.iter().map(|action| format!("              - {action}\n")).collect();
+    format!("{QUARANTINE}{denied}            Resource: \"*\"\n")
+}
+
 fn statement(((on, when), names): &Statement) -> String {
     let mut text = String::from("          - Effect: Allow\n            Action:\n");
     for name in names {
@@ -95,11 +115,20 @@ Parameters:
     Type: String
     AllowedPattern: ^arn:[a-z-]+:iam::\d{12}:role/.+$
     Description: The one role that may assume this role; an output of the suite's stack.
+  ScannerRoleArn:
+    Type: String
+    AllowedPattern: ^arn:[a-z-]+:iam::\d{12}:role/.+$
+    Description: The one role that may assume the reader's role; an output of the suite's stack.
   MemberRoleName:
     Type: String
     Default: RedressMemberRole
     AllowedPattern: ^[\w+=,.@-]{1,64}$
     Description: The role's name, the same in every account.
+  ReaderRoleName:
+    Type: String
+    Default: RedressReaderRole
+    AllowedPattern: ^[\w+=,.@-]{1,64}$
+    Description: The reader's role's name, the same in every account.
 
 Resources:
   Role:
@@ -158,9 +187,53 @@ Resources:
                 Resource: "*"
 "#;
 
+const READER: &str = r#"
+  # Looks at security groups, and writes findings about them into this account's own Security Hub.
+  ReaderRole:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: !Ref ReaderRoleName
+      Description: Assumed by Redress's security-group scanner. It can change no resource.
+      MaxSessionDuration: 3600
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal:
+              AWS: !Ref ScannerRoleArn
+            Action: sts:AssumeRole
+            Condition:
+              StringEquals:
+                sts:ExternalId: !Ref ExternalId
+                aws:PrincipalOrgID: !Ref OrganizationId
+      Policies:
+        - PolicyName: read-security-groups
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+"#;
+
+const QUARANTINE: &str = r#"
+  # Denies, and grants nothing. The member role may attach this policy to principals and no other.
+  Quarantine:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      ManagedPolicyName: RedressQuarantine
+      Path: /redress/
+      Description: Keeps whoever has it from changing security groups.
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Deny
+            Action:
+"#;
+
 const TAIL: &str = r"
 Outputs:
   MemberRoleArn:
     Description: The role's ARN.
     Value: !GetAtt Role.Arn
+  ReaderRoleArn:
+    Description: The ARN of the reader's role.
+    Value: !GetAtt ReaderRole.Arn
 ";

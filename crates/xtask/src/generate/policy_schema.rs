@@ -2,7 +2,7 @@
 
 use std::io;
 
-use redress_controls::CATALOG;
+use redress_controls::all;
 use redress_model::policy::Document;
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,7 @@ use super::Generated;
 pub(super) fn file() -> io::Result<Generated> {
     let mut schema = serde_json::to_value(schemars::schema_for!(Document))?;
     let mut params = serde_json::Map::new();
-    for entry in CATALOG {
+    for entry in all() {
         let mut of = serde_json::to_value(entry.schema())?;
         // Parameters without any are an empty object.
         if of.get("type").and_then(Json::as_str) == Some("null") {
@@ -23,7 +23,7 @@ pub(super) fn file() -> io::Result<Generated> {
         }
         params.insert(entry.spec.id.into(), of);
     }
-    let ids: Vec<&str> = CATALOG.iter().map(|entry| entry.spec.id).collect();
+    let ids: Vec<&str> = all().map(|entry| entry.spec.id).collect();
     set(
         &mut schema,
         "/$defs/Rule/properties/params",

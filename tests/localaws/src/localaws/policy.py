@@ -206,13 +206,21 @@ def principal_forms(arn: str, role_arn: str | None = None) -> set[str]:
     return forms
 
 
-def trusts(document: Document, forms: set[str], context: Context, action: str = "sts:AssumeRole") -> bool:
-    """Whether a role's trust policy lets in the caller who goes by these `forms`."""
+def trusts(
+    document: Document,
+    forms: set[str],
+    context: Context,
+    action: str = "sts:AssumeRole",
+    resource: str | None = None,
+) -> bool:
+    """Whether a role's trust policy, or the policy of `resource`, lets in who goes by these `forms`."""
     trusted = False
     for statement in statements(document):
         principal = statement.get("Principal", {})
         named = as_list(principal.get("AWS", [])) if isinstance(principal, Mapping) else as_list(principal)
         if not forms & set(named) or not _names_action(statement, action):
+            continue
+        if resource is not None and not _names_resource(statement, resource, context):
             continue
         holds = conditions_hold(statement.get("Condition", {}), context)
         if statement["Effect"] == "Deny" and holds is not False:

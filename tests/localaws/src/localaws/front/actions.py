@@ -187,6 +187,7 @@ def context_of(operation: Operation, region: str) -> dict[str, Any]:
         "iam:permissionsboundary": "PermissionsBoundary",
         "sts:externalid": "ExternalId",
         "sts:rolesessionname": "RoleSessionName",
+        "sts:sourceidentity": "SourceIdentity",
     }
     for key, name in carried.items():
         if value := operation.text(name):
@@ -194,6 +195,10 @@ def context_of(operation: Operation, region: str) -> dict[str, Any]:
     if tags := request_tags(operation.params):
         context["aws:tagkeys"] = list(tags)
         context |= {f"aws:requesttag/{key.lower()}": value for key, value in tags.items()}
+    if operation.name == "BatchImportFindings":
+        findings = operation.params.get("Findings") or []
+        accounts = {one.get("AwsAccountId") for one in findings if isinstance(one, dict)}
+        context["securityhub:targetaccount"] = sorted(filter(None, accounts))
     if operation.name == "CreateFileSystem":
         context["elasticfilesystem:encrypted"] = str(bool(operation.params.get("Encrypted"))).lower()
     if operation.service == "account" and (kind := operation.text("AlternateContactType")):

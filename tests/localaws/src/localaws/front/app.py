@@ -12,14 +12,17 @@ from typing import Any
 
 from localaws.front import actions, errors, rpc_cbor
 from localaws.front.calls import Calls
+from localaws.front.cloudtrail_shapes import SHAPED
 from localaws.front.doors import Doors
 from localaws.front.faults import Faults
+from localaws.front.forwarding import Forwarding
 from localaws.front.further import further
 from localaws.front.identity import Identity, is_root
 from localaws.front.imported import OPERATIONS, Imported
-from localaws.front.moto_client import ASSUMED, DENIED, MISSING, PRINCIPAL, Moto
+from localaws.front.moto_client import ASSUMED, DENIED, IDENTITY, MISSING, PRINCIPAL, RULES, Moto
 from localaws.front.operations import Operation, identify
 from localaws.front.platform import SERVICES, Platform
+from localaws.front.rates import Rates
 from localaws.front.regions import Regions
 from localaws.front.request import Receive, Request, Response, Scope, Send, read, replay
 from localaws.front.trail import Refused, Trail
@@ -36,14 +39,14 @@ class Front:
         self.calls = Calls()
         self.trail = Trail()
         self.faults = Faults()
+        self.rates = Rates()
         self.regions = Regions()
         self.platform = Platform(world, self.calls)
         self.moto = Moto(world.moto_port)
         self.identity = Identity(self.platform, self.moto)
         self.imported = Imported(self.platform)
-        self.doors = Doors(
-            world, self.platform, self.moto, self.calls, self.faults, self.regions, self.imported
-        )
+        self.forwarding = Forwarding(self.platform, self.moto)
+        self.doors = Doors(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,6 +85,8 @@ class Front:
         action = actions.action_of(operation)
         if failure := await self.faults.apply(request, account, operation, action):
             return failure
+        if refusal := self.rates.refuse(request, account, operation):
+            return refusal
         if action == "sts:AssumeRole":
             role_account = (operation.text("RoleArn") or "").split(":")[4:5]
             if role_account and role_account[0] != self.world.admin:
@@ -112,6 +117,7 @@ class Front:
             if refusal := self._admin_refused(request, operation, action):
                 return refusal
             response = await self.moto.forward(request, self._organizations_account(operation, account))
+            self._tell_own(request, operation, response)
         else:
             resource = actions.resource_of(operation, account, request.region)
             check = {
@@ -129,6 +135,15 @@ class Front:
         if operation.service == "securityhub" and operation.name in OPERATIONS and response.status == 200:
             response = await self.imported.tell(operation.name, request.region, response)
         return response
+
+    def _tell_own(self, request: Request, operation: Operation, response: Response) -> None:
+        """A change of the admin's own security groups is an event on its own bus."""
+        if operation.service != "ec2" or operation.name not in SHAPED:
+            return
+        arn, _ = self.platform.caller(request.access_key)
+        record = self.trail.note(request, operation, self.world.admin, arn, {}, response)
+        if record is not None:
+            self.forwarding.note(record)
 
     def _organizations_account(self, operation: Operation, account: str) -> str:
         """The admin is a delegated administrator: Organizations answers it as the management account."""
@@ -157,7 +172,10 @@ class Front:
         else:
             public = [(n, v) for n, v in response.headers if not n.lower().startswith("x-localaws-")]
             answer = Response(response.status, public, response.body)
-        self.trail.note(request, operation, account, principal, answer)
+        known = json.loads(told.get(IDENTITY, "{}"))
+        record = self.trail.note(request, operation, account, principal, known, answer)
+        if record is not None and RULES in told:
+            self.forwarding.note(record)
         return answer
 
     def _looked_up(self, request: Request, account: str, operation: Operation) -> Response:
@@ -179,6 +197,7 @@ class Front:
             "action": "sts:AssumeRole",
             "resource": role_arn,
             "context": actions.context_of(operation, request.region),
+            "further": further(operation, account, request.region),
             "assume": role_arn,
         }
         if account == self.world.admin:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from localaws.world import MEMBER_ROLE, World
 logger = logging.getLogger("localaws")
 
 STACK = "redress"
+MEMBER_REGION = f"{STACK}-member-region"
+TEMPLATE = "template.json"
 
 
 class DeploymentFailed(Exception):
@@ -36,14 +38,16 @@ class Order:
     binaries: Mapping[str, Path]
     given: Mapping[str, str] = field(default_factory=dict)
     visibility_seconds: int | None = None
+    member_region: Path | None = None
+    regions: tuple[str, ...] = ()
 
 
-def client(world: World, service: str, account: str) -> Any:
+def client(world: World, service: str, account: str, region: str | None = None) -> Any:
     """A client with an account's root credentials."""
     return boto3.client(
         service,
         endpoint_url=world.endpoint,
-        region_name=world.region,
+        region_name=region or world.region,
         aws_access_key_id=account,
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=120),
@@ -56,13 +60,14 @@ def _parameters(template: Mapping[str, Any], values: Mapping[str, str]) -> list[
     return [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items() if k in wanted]
 
 
-def _parameters_of_members(order: Order) -> set[str]:
-    """What the member role's template asks for."""
-    return set(yaml_parse(order.member_role.read_text())["Parameters"]) if order.member_role else set()
+def _asked(path: Path | None) -> set[str]:
+    """The parameters that a template of members asks for."""
+    return set(yaml_parse(path.read_text()).get("Parameters") or {}) if path else set()
 
 
 def _refuse_unknown_parameters(template: Mapping[str, Any], order: Order) -> None:
-    unknown = set(order.given) - set(template.get("Parameters", {})) - _parameters_of_members(order)
+    unknown = set(order.given) - set(template.get("Parameters", {}))
+    unknown -= _asked(order.member_role) | _asked(order.member_region)
     if unknown:
         raise ValueError(f"the templates have no parameter {', '.join(sorted(unknown))}")
 
@@ -77,7 +82,9 @@ def deploy(world: World, order: Order) -> dict[str, str]:
     _refuse_unknown_parameters(packed.template, order)
     s3 = client(world, "s3", world.admin)
     s3.create_bucket(Bucket=ARTEFACTS)
-    for key, body in packed.objects.items():
+    # By its URL, as `sam deploy` does: a template in the request may have 51200 bytes at most.
+    objects = {**packed.objects, TEMPLATE: json.dumps(packed.template).encode()}
+    for key, body in objects.items():
         s3.put_object(Bucket=ARTEFACTS, Key=key, Body=body)
     values = {
         "OrganizationId": world.organization,
@@ -89,46 +96,73 @@ def deploy(world: World, order: Order) -> dict[str, str]:
     cloudformation = client(world, "cloudformation", world.admin)
     cloudformation.create_stack(
         StackName=STACK,
-        TemplateBody=json.dumps(packed.template),
+        TemplateURL=f"{world.endpoint}/{ARTEFACTS}/{TEMPLATE}",
         Parameters=_parameters(packed.template, values),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
-    return _outputs(cloudformation)
+    return _outputs(cloudformation, STACK)
 
 
-def _outputs(cloudformation: Any) -> dict[str, str]:
+def _outputs(cloudformation: Any, name: str) -> dict[str, str]:
     deadline = time.monotonic() + 60
     while True:
-        stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         if stack["StackStatus"] == "CREATE_COMPLETE":
             return {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
         if not stack["StackStatus"].endswith("_IN_PROGRESS") or time.monotonic() > deadline:
-            events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+            events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
             causes = [
                 f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
                 for event in reversed(events)
                 if event["ResourceStatus"].endswith("_FAILED")
             ]
-            raise DeploymentFailed(f"stack is {stack['StackStatus']}: " + "; ".join(causes))
+            raise DeploymentFailed(f"{name} is {stack['StackStatus']}: " + "; ".join(causes))
         time.sleep(0.05)
 
 
-def member_stack(world: World, order: Order, outputs: Mapping[str, str]) -> dict[str, Any] | None:
-    """The member role's template with its parameters, for every account that is to get one."""
-    if order.member_role is None:
-        return None
-    wanted = _parameters_of_members(order)
-    return {
-        "name": f"{STACK}-member",
-        "template": order.member_role.read_text(),
-        "parameters": {
-            "OrganizationId": world.organization,
-            "ExternalId": world.external_id,
-            "MemberRoleName": MEMBER_ROLE,
-            "RemediatorRoleArn": outputs.get("RemediatorRoleArn", ""),
-            **{name: value for name, value in order.given.items() if name in wanted},
-        },
+def _member_stack(path: Path, name: str, region: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """A template with those of the parameters which it asks for."""
+    asked = _asked(path)
+    parameters = {key: value for key, value in values.items() if key in asked}
+    return {"name": name, "template": path.read_text(), "parameters": parameters, "region": region}
+
+
+def member_stacks(world: World, order: Order, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The stacks of every member: its role, and what it has in each region."""
+    values = {
+        "OrganizationId": world.organization,
+        "ExternalId": world.external_id,
+        "MemberRoleName": MEMBER_ROLE,
+        "AdminAccountId": world.admin,
+        "RemediatorRoleArn": "",
+        **outputs,
+        **order.given,
     }
+    stacks = []
+    if order.member_role is not None:
+        stacks.append(_member_stack(order.member_role, f"{STACK}-member", world.region, values))
+    if order.member_region is not None:
+        for region in order.regions or (world.region,):
+            stacks.append(_member_stack(order.member_region, MEMBER_REGION, region, values))
+    return stacks
+
+
+def deploy_own_regions(world: World, stacks: Iterable[Mapping[str, Any]]) -> None:
+    """What every member has in each region, in the admin's account."""
+    for stack in stacks:
+        if stack["name"] != MEMBER_REGION:
+            continue
+        cloudformation = client(world, "cloudformation", world.admin, stack["region"])
+        parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in stack["parameters"].items()]
+        # MiniStack makes names from the stack's; a role must have another in each region.
+        name = f"{MEMBER_REGION}-{stack['region']}"
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=stack["template"],
+            Parameters=parameters,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        _outputs(cloudformation, name)
 
 
 def register_action_targets(moto: Moto, world: World) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.front import schedules
-from localaws.front.calls import Calls
-from localaws.front.faults import Faults
-from localaws.front.imported import Imported
-from localaws.front.moto_client import Moto
-from localaws.front.platform import Platform
-from localaws.front.regions import Regions
 from localaws.front.request import Request, Response
-from localaws.world import World
 
-_AT_MOTO = frozenset({"account-summary", "efs-size", "iam-age", "inventory", "tags", "transitions"})
+if TYPE_CHECKING:
+    from localaws.front.app import Front
+
+_AT_MOTO = frozenset(
+    {"account-summary", "efs-size", "iam-age", "inventory", "security-groups", "tags", "transitions"}
+)
 
 
 def _reply(value: Any, status: int = 200) -> Response:
@@ -26,24 +24,17 @@ def _reply(value: Any, status: int = 200) -> Response:
 class Doors:
     """Answers the requests to the doors."""
 
-    def __init__(
-        self,
-        world: World,
-        platform: Platform,
-        moto: Moto,
-        calls: Calls,
-        faults: Faults,
-        regions: Regions,
-        imported: Imported,
-    ) -> None:
-        self._world = world
-        self._platform = platform
-        self._moto = moto
-        self._calls = calls
-        self._faults = faults
-        self._regions = regions
-        self._imported = imported
-        self.member_stack: dict[str, Any] | None = None
+    def __init__(self, front: Front) -> None:
+        self._world = front.world
+        self._platform = front.platform
+        self._moto = front.moto
+        self._calls = front.calls
+        self._faults = front.faults
+        self._rates = front.rates
+        self._regions = front.regions
+        self._imported = front.imported
+        self._forwarding = front.forwarding
+        self.member_stacks: list[dict[str, Any]] = []
 
     async def answer(self, request: Request) -> Response:
         """Any mistake in a request is told in the response."""
@@ -66,6 +57,14 @@ class Doors:
                 return _reply(self._faults.list())
             case "DELETE", "faults":
                 return _reply(self._faults.clear())
+            case "GET", "forwarded":
+                return _reply(self._forwarding.list())
+            case "DELETE", "forwarded":
+                return _reply(self._forwarding.clear())
+            case "GET", "quotas":
+                return _reply(self._rates.list())
+            case "DELETE", "quotas":
+                return _reply(self._rates.clear())
             case "GET", "logs":
                 function = request.query["function"][0]
                 return _reply({"lines": await asyncio.to_thread(self._platform.logs, function)})
@@ -86,6 +85,10 @@ class Doors:
                 return _reply(self._faults.add(body))
             case "findings-v2":
                 return await self._import_v2(body, request.query.get("region", [None])[0])
+            case "quotas" if "quota" in body:
+                return await self._put_quota(**body)
+            case "quotas":
+                return _reply(self._rates.add(body))
             case "regions":
                 self._regions.put(**body)
                 return await self._at_moto(name, body)
@@ -98,6 +101,11 @@ class Doors:
     async def _at_moto(self, name: str, body: dict[str, Any]) -> Response:
         status, value = await asyncio.to_thread(self._moto.door, name, body)
         return _reply(value, status)
+
+    async def _put_quota(self, account: str, service: str, quota: str, value: int) -> Response:
+        if (service, quota) != ("ec2", "rules-per-security-group"):
+            raise ValueError(f"no quota {service} {quota}")
+        return await self._at_moto(quota, {"account": account, "value": value})
 
     async def _import_v2(self, finding: dict[str, Any], region: str | None) -> Response:
         """Store a finding in OCSF, and tell the admin's bus."""
@@ -118,8 +126,8 @@ class Doors:
         name: str | None = None,
     ) -> Response:
         """Make a member of the organization, or change the state, the place or the name of one."""
-        stack = self.member_stack if role else None
-        order = {"account": account, "state": state, "stack": stack, "ou": ou, "name": name}
+        stacks = self.member_stacks if role else []
+        order = {"account": account, "state": state, "stacks": stacks, "ou": ou, "name": name}
         status, value = await asyncio.to_thread(self._moto.door, "accounts", order)
         if status == 200 and account not in self._world.members:
             self._world.members.append(account)

@@ -18,6 +18,8 @@ PRINCIPAL = "x-localaws-principal"
 DENIED = "x-localaws-denied"
 ASSUMED = "x-localaws-assumed"
 MISSING = "x-localaws-missing"
+IDENTITY = "x-localaws-identity"
+RULES = "x-localaws-rules"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from localaws.front.calls import Calls
+from localaws.policy import principal_forms, trusts
 from localaws.world import World
 
 Application = Callable[..., Any]
@@ -65,6 +66,7 @@ def configure(world: World, scratch: str) -> None:
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": world.region,
             "NO_PROXY": "127.0.0.1,localhost",
+            "SFN_WAIT_SCALE": os.environ.get("SFN_WAIT_SCALE", "0.05"),
             "S3_DATA_DIR": os.path.join(scratch, "s3"),
             "STATE_DIR": os.path.join(scratch, "state"),
             "TMPDIR": scratch,
@@ -81,12 +83,22 @@ class Platform:
     def __init__(self, world: World, calls: Calls) -> None:
         from ministack import app
 
-        from localaws.front import repairs_ministack, repairs_scheduler
+        from localaws.front import (
+            admin_roles,
+            repairs_eventbridge,
+            repairs_ministack,
+            repairs_scheduler,
+            repairs_stepfunctions,
+        )
 
         self._world = world
+        self.account = world.admin
         self.application: Application = app.app
         repairs_ministack.apply(calls)
         repairs_scheduler.apply()
+        repairs_eventbridge.apply()
+        repairs_stepfunctions.apply()
+        admin_roles.log_to(calls)
 
     def account_of(self, access_key: str) -> str | None:
         """The account behind credentials which MiniStack issued."""
@@ -134,24 +146,65 @@ class Platform:
 
     def emit(self, envelope: dict[str, Any]) -> str:
         """Put a whole event on the admin's default bus, `aws.*` sources included; returns the event's id."""
+        region = envelope.get("region") or self._world.region
+        return self._put(envelope, "default", region)
+
+    def _put(self, envelope: dict[str, Any], bus: str, region: str) -> str:
+        """Put an event on a bus of the admin in `region`; it keeps the account and region that it names."""
         from ministack.core.responses import request_scope
         from ministack.services import eventbridge
 
-        region = envelope.get("region") or self._world.region
-        event = {
+        with request_scope(self._world.admin, region):
+            event = self._record(envelope, bus)
+            eventbridge._dispatch_event(event)
+        return event["EventId"]
+
+    def _record(self, envelope: dict[str, Any], bus: str) -> dict[str, Any]:
+        """An event as MiniStack keeps it."""
+        return {
             "EventId": envelope.get("id") or str(uuid.uuid4()),
             "Source": envelope["source"],
             "DetailType": envelope["detail-type"],
             "Detail": json.dumps(envelope["detail"]),
-            "EventBusName": "default",
+            "EventBusName": bus,
             "Time": _epoch(envelope.get("time")),
             "Resources": envelope.get("resources") or [],
             "Account": envelope.get("account") or self._world.admin,
-            "Region": region,
+            "Region": envelope.get("region") or self._world.region,
         }
-        with request_scope(self._world.admin, region):
-            eventbridge._dispatch_event(event)
-        return event["EventId"]
+
+    def matches(self, pattern: dict[str, Any], envelope: dict[str, Any]) -> bool:
+        """Whether an event matches a rule's pattern."""
+        from ministack.core.responses import request_scope
+        from ministack.services import eventbridge
+
+        with request_scope(envelope["account"], envelope["region"]):
+            view = eventbridge._pattern_event_view(self._record(envelope, "default"))
+            return bool(eventbridge._matches_pattern_view(json.dumps(pattern), view))
+
+    def forward(self, envelope: dict[str, Any], target: dict[str, Any]) -> str | None:
+        """Put an event of a member on a bus of the admin; the reason when that cannot be."""
+        from ministack.services import eventbridge
+
+        _, _, service, region, account, name = [*target["Arn"].split(":", 5), *[""] * 6][:6]
+        kind, _, bus = name.partition("/")
+        if (service, kind, account) != ("events", "event-bus", self._world.admin):
+            return "only buses of the admin account are sent to"
+        if bus != "default" and eventbridge._event_buses.get_scoped(account, region, bus) is None:
+            return "there is no such bus"
+        policy = eventbridge._event_bus_policies.get_scoped(account, region, bus)
+        session = f"{target['RoleArn'].replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/events"
+        context = {
+            "aws:principalaccount": envelope["account"],
+            "aws:principalarn": target["RoleArn"],
+            "aws:principalorgid": self._world.organization,
+            "aws:securetransport": "true",
+        }
+        forms = principal_forms(session, target["RoleArn"])
+        if not policy or not trusts(policy, forms, context, "events:PutEvents", target["Arn"]):
+            return f"the policy of the bus does not let {target['RoleArn']} put events"
+        self._put(envelope, bus, region)
+        return None
 
     def logs(self, function: str) -> list[str]:
         """What a function wrote, oldest first. `function` is its name, its logical id or a part of them."""

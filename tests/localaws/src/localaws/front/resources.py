@@ -145,6 +145,11 @@ def _also_ec2(operation: Operation, account: str, region: str) -> Iterator[dict[
     for key, kind in operation.params.items():
         if re.fullmatch(r"TagSpecification\.\d+\.ResourceType", key):
             yield _need("ec2:CreateTags", f"{arn}:{kind}/*", **{"ec2:createaction": operation.name})
+        if operation.name == "ModifySecurityGroupRules":
+            if key.endswith(".SecurityGroupRuleId"):
+                yield _need("ec2:ModifySecurityGroupRules", f"{arn}:security-group-rule/{kind}")
+            elif key.endswith(".PrefixListId"):
+                yield _need("ec2:ModifySecurityGroupRules", f"{arn}:prefix-list/{kind}")
 
 
 def _also_rds(operation: Operation, account: str, region: str) -> Iterator[dict[str, Any]]:
@@ -169,6 +174,12 @@ def also(operation: Operation, account: str, region: str) -> list[dict[str, Any]
             found += _also_ec2(operation, account, region)
         case "rds":
             found += _also_rds(operation, account, region)
+        case "securityhub" if operation.name == "BatchImportFindings":
+            findings = operation.params.get("Findings") or []
+            arns = dict.fromkeys(one.get("ProductArn") for one in findings if isinstance(one, dict))
+            found += [_need("securityhub:BatchImportFindings", arn) for arn in list(arns)[1:] if arn]
+        case "sts" if operation.text("SourceIdentity"):
+            found.append(_need("sts:SetSourceIdentity", operation.text("RoleArn") or "*"))
         case "kms" if alias := operation.text("AliasName"):
             found.append(_need(f"kms:{operation.name}", f"arn:aws:kms:{region}:{account}:{alias}"))
     key, action = _TAGS.get(operation.service, ("", ""))

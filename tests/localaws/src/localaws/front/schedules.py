@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from localaws.front.repairs_scheduler import time_of
-from localaws.policy import decide
+from localaws.front import admin_roles
+from localaws.front.repairs_scheduler import SERVICE, time_of
 
 _Key = tuple[str, str, str]
 
@@ -143,35 +143,25 @@ def _bury(schedule: dict[str, Any], target: dict[str, Any], account: str, reason
 
 
 def _refusal(arn: str, role_arn: str, account: str) -> str | None:
-    """Why a role may not send to a queue; other targets are not looked at."""
-    from ministack.core import iam_evaluator as evaluator
+    """Why a role may not send to a queue or start a state machine; other targets are not looked at."""
     from ministack.core.responses import get_region
-    from ministack.services import iam, sqs
+    from ministack.services import sqs
 
-    if arn.split(":")[2] != "sqs":
+    service, region = arn.split(":")[2], get_region()
+    if service == "states":
+        source = {"aws:sourcearn": f"arn:aws:scheduler:{region}:{account}:schedule-group/default"}
+        return admin_roles.refusal(role_arn, account, [("states:StartExecution", arn)], SERVICE, source)
+    if service != "sqs":
         return None
     queue = sqs._queue_by_arn(arn)
     if queue is None:
         return f"there is no queue {arn}"
-    role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2])
-    if role is None:
-        return f"there is no role {role_arn}"
-    attached = [evaluator._resolve_managed_policy_document(a, account) for a in role["AttachedPolicies"]]
-    policies = [*role["InlinePolicies"].values(), *filter(None, attached)]
-    context = {
-        "aws:securetransport": "true",
-        "aws:principalaccount": account,
-        "kms:viaservice": f"sqs.{get_region()}.amazonaws.com",
-    }
-    needed: list[tuple[str, str | None]] = [("sqs:SendMessage", arn)]
+    needed: list[admin_roles.Need] = [("sqs:SendMessage", arn)]
     if queue["attributes"].get("KmsMasterKeyId"):
         # Which key an alias or an id means is not looked up: on some key it must be allowed.
         needed += [("kms:GenerateDataKey", None), ("kms:Decrypt", None)]
-    for action, resource in needed:
-        decision = decide(policies, [], action, resource, context)
-        if not decision.allowed:
-            return f"{role_arn} may not {action}: {decision.reason}"
-    return None
+    through = {"kms:viaservice": f"sqs.{region}.amazonaws.com"}
+    return admin_roles.refusal(role_arn, account, needed, context=through)
 
 
 def _filled_in(text: str, schedule: dict[str, Any]) -> str:

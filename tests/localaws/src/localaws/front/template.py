@@ -80,11 +80,22 @@ def package(
         resource["Properties"]["CodeUri"] = f"s3://{ARTEFACTS}/{logical_id}.zip"
     if unused:
         raise ValueError(f"the template has no function for --function {', '.join(sorted(unused))}")
+    _write_out_definitions(source, path)
     template = transform(source, {}, _NoManagedPolicies())
     left_out = _leave_out(template, supported)
     if visibility_seconds is not None:
         _lower_visibility(template, visibility_seconds)
     return Package(template, objects, left_out)
+
+
+def _write_out_definitions(source: dict[str, Any], path: Path) -> None:
+    """`sam package` uploads the definitions of state machines; here they are put into the template."""
+    for resource in source["Resources"].values():
+        if resource["Type"] != "AWS::Serverless::StateMachine":
+            continue
+        given = resource["Properties"].pop("DefinitionUri", None)
+        if isinstance(given, str) and not given.startswith("s3://"):
+            resource["Properties"]["Definition"] = yaml_parse((path.parent / given).read_text())
 
 
 def _leave_out(template: dict[str, Any], supported: Collection[str]) -> list[str]:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from xml.sax.saxutils import unescape
 
+from localaws.front import cloudtrail_shapes as shapes
 from localaws.front.operations import Operation
 from localaws.front.request import Request, Response
 
@@ -71,6 +73,7 @@ _ATTRIBUTES = frozenset(
     }
 )
 _PAGE = 50
+_ERROR_MESSAGE = re.compile(rb"<Message>([^<]+)</Message>|\"[Mm]essage\": ?\"([^\"]*)\"")
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\": ?\"(?:[^\"#]*#)?([^\"]+)\"")
 
 
@@ -132,32 +135,37 @@ def _resources(operation: Operation, response: Response) -> list[dict[str, str]]
     return [{"ResourceType": f"AWS::{kind}", "ResourceName": name} for name, kind in found.items()]
 
 
-def _identity(principal: str, account: str, access_key: str, at: str) -> tuple[dict[str, Any], str]:
+def _identity(
+    principal: str, account: str, access_key: str, known: dict[str, Any], at: str
+) -> tuple[dict[str, Any], str]:
     """CloudTrail's userIdentity, and the user name by which events are looked up."""
     owner, name = [*principal.split(":", 5), *[account] * 5][4], principal.rpartition("/")[2]
     if owner != account:
         return {"type": "AWSAccount", "principalId": access_key, "accountId": owner}, name
-    known = {"arn": principal, "accountId": account, "accessKeyId": access_key}
-    if principal.endswith(":root"):
-        return {"type": "Root", "principalId": account, **known}, "root"
-    if ":assumed-role/" not in principal:
-        return {"type": "IAMUser", "principalId": access_key, **known, "userName": name}, name
-    role = principal.split("/")[1]
-    issuer = {
-        "type": "Role",
-        "arn": f"arn:aws:iam::{account}:role/{role}",
+    own = {
+        "principalId": known.get("principalId", account),
+        "arn": principal,
         "accountId": account,
-        "userName": role,
+        "accessKeyId": access_key,
     }
+    if principal.endswith(":root"):
+        return {"type": "Root", **own}, "root"
+    if ":assumed-role/" not in principal:
+        return {"type": "IAMUser", **own, "userName": name}, name
     context = {
-        "sessionIssuer": issuer,
-        "attributes": {"creationDate": at, "mfaAuthenticated": "false"},
+        "sessionIssuer": {"type": "Role", "accountId": account, **known.get("issuer", {})},
+        "webIdFederationData": {},
+        "attributes": {"creationDate": known.get("creationDate") or at, "mfaAuthenticated": "false"},
     }
-    return {"type": "AssumedRole", "principalId": f"{role}:{name}", **known, "sessionContext": context}, name
+    if source := known.get("sourceIdentity"):
+        context["sourceIdentity"] = source
+    return {"type": "AssumedRole", **own, "sessionContext": context}, name
 
 
 def _parameters(operation: Operation) -> dict[str, Any]:
     """The request's own values, without secrets, in CloudTrail's spelling."""
+    if operation.service == "ec2" and operation.name in shapes.SHAPED:
+        return shapes.request(operation.name, operation.params)
     names = {"Bucket": "bucketName"}
     return {
         names.get(key, key[:1].lower() + key[1:]): value
@@ -166,13 +174,20 @@ def _parameters(operation: Operation) -> dict[str, Any]:
     }
 
 
+def _elements(operation: Operation, response: Response) -> dict[str, Any] | None:
+    if response.status < 300 and operation.service == "ec2" and operation.name in shapes.SHAPED:
+        return shapes.answer(operation.name, response.body)
+    return None
+
+
 def _error(request: Request, response: Response) -> dict[str, str]:
     if response.status < 400:
         return {}
-    found = _ERROR_CODE.search(response.body)
+    found, told = _ERROR_CODE.search(response.body), _ERROR_MESSAGE.search(response.body)
     headers = {name.lower(): value for name, value in response.headers}
     code = headers.get("x-amzn-errortype") or (found and (found[1] or found[2]).decode()) or "Failure"
-    return {"errorCode": f"Client.{code}" if request.service == "ec2" else code.partition(":")[0]}
+    message = {"errorMessage": unescape((told[1] or told[2]).decode())} if told else {}
+    return {"errorCode": f"Client.{code}" if request.service == "ec2" else code.partition(":")[0], **message}
 
 
 class Trail:
@@ -182,14 +197,23 @@ class Trail:
         self._entries: list[_Entry] = []
 
     def note(
-        self, request: Request, operation: Operation, account: str, principal: str, response: Response
-    ) -> None:
-        """Add a call to an account's history."""
+        self,
+        request: Request,
+        operation: Operation,
+        account: str,
+        principal: str,
+        known: dict[str, Any],
+        response: Response,
+    ) -> dict[str, Any] | None:
+        """Add a call to an account's history; the record, unless it is no management call.
+
+        `known` is what IAM tells of the principal beside its ARN.
+        """
         if _is_data(operation):
-            return
+            return None
         moment, event_id = datetime.now(UTC).replace(microsecond=0), str(uuid.uuid4())
         at = moment.isoformat().replace("+00:00", "Z")
-        identity, user = _identity(principal, account, request.access_key, at)
+        identity, user = _identity(principal, account, request.access_key, known, at)
         service = "s3" if operation.service == "s3control" else operation.service
         name = _event_name(operation)
         read_only = operation.name.startswith(_READS)
@@ -205,7 +229,8 @@ class Trail:
             "userAgent": request.headers.get("user-agent", ""),
             **_error(request, response),
             "requestParameters": _parameters(operation) or None,
-            "responseElements": None,
+            "responseElements": _elements(operation, response),
+            "requestID": str(uuid.uuid4()),
             "eventID": event_id,
             "readOnly": read_only,
             "eventType": "AwsApiCall",
@@ -225,6 +250,7 @@ class Trail:
             "CloudTrailEvent": json.dumps(event),
         }
         self._entries.append(_Entry(account, request.region, told))
+        return event
 
     def lookup(self, account: str, region: str, asked: dict[str, Any]) -> dict[str, Any]:
         """LookupEvents: the newest first."""

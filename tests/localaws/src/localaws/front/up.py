@@ -60,11 +60,12 @@ def _check(options: Namespace) -> dict[str, Path]:
     for given in options.parameter:
         if not given.partition("=")[1]:
             raise StartFailed(f"--parameter `{given}`: give NAME=VALUE")
-    given_paths = [options.template, *([options.member_role] if options.member_role else [])]
+    given_paths = [options.template, *filter(None, (options.member_role, options.member_region))]
     for path in () if options.no_deploy else given_paths:
         if path is None or not Path(path).is_file():
             raise StartFailed(
-                f"no template `{path}`: give --template (and --member-role) that exist, or --no-deploy"
+                f"no template `{path}`: give --template (and --member-role, --member-region) that exist, "
+                "or --no-deploy"
             )
     return binaries
 
@@ -169,9 +170,12 @@ def _prepare(options: Namespace, world: World, front: Any) -> dict[str, Any]:
             options.binaries,
             _given_parameters(options),
             options.visibility_seconds,
+            Path(options.member_region) if options.member_region else None,
+            tuple(filter(None, options.regions.split(","))),
         )
         outputs = deploy.deploy(world, order)
-        front.doors.member_stack = deploy.member_stack(world, order, outputs)
+        front.doors.member_stacks = deploy.member_stacks(world, order, outputs)
+        deploy.deploy_own_regions(world, front.doors.member_stacks)
     for index in range(1, options.accounts + 1):
         response = asyncio.run(front.doors.add_account(member_id(index)))
         if response.status != 200:

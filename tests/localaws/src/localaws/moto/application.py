@@ -8,8 +8,17 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localaws.moto import analyzers, authorize, doors, hub, hub_v2, inventory, repairs
-from localaws.moto.wsgi import Answer, Application, Environ, body_of, call, json_answer
+from localaws.moto import analyzers, authorize, doors, event_rules, hub, hub_v2, inventory, repairs
+from localaws.moto.wsgi import (
+    Answer,
+    Application,
+    Environ,
+    account_of,
+    body_of,
+    call,
+    json_answer,
+    scope_of,
+)
 
 
 def _door(name: str, body: bytes) -> Answer:
@@ -21,17 +30,24 @@ def _door(name: str, body: bytes) -> Answer:
         return json_answer({"error": f"{name}: {mistake!r}"}, 400)
 
 
+def _told(environ: Environ, verdict: authorize.Verdict) -> list[tuple[str, str]]:
+    """The verdict, and whether a rule of the account asks for events."""
+    scope = scope_of(environ)
+    asked = scope is not None and event_rules.present(account_of(environ), scope[1])
+    return [*verdict.headers(), *([("x-localaws-rules", "true")] if asked else [])]
+
+
 def _serve(moto: Application, environ: Environ) -> Answer:
     if environ["PATH_INFO"].startswith("/_local/"):
         return _door(environ["PATH_INFO"].removeprefix("/_local/"), body_of(environ))
     verdict = authorize.judge(environ)
     if verdict is not None and not verdict.decision.allowed:
-        return Answer(403, b"", verdict.headers())
+        return Answer(403, b"", _told(environ, verdict))
     refusal = repairs.refuse(environ)
     own = refusal or hub.answer(environ) or hub_v2.answer(environ) or analyzers.answer(environ)
     answer = own or call(moto, environ)
     if verdict is not None:
-        answer.headers = [*answer.headers, *verdict.headers()]
+        answer.headers = [*answer.headers, *_told(environ, verdict)]
     return answer
 
 

@@ -40,9 +40,13 @@ class Verdict:
     decision: Decision
     missing: tuple[str, str] | None = None
     """The action and resource that are not allowed, when they are not the call's own."""
+    identity: dict[str, Any] | None = None
+    """Who the caller is, as CloudTrail tells it."""
 
     def headers(self) -> list[tuple[str, str]]:
         told = [("x-localaws-principal", self.principal)]
+        if self.identity:
+            told.append(("x-localaws-identity", json.dumps(self.identity)))
         if not self.decision.allowed:
             told.append(("x-localaws-denied", self.decision.reason or "for a reason of the role's account"))
         if self.missing is not None:
@@ -73,8 +77,9 @@ def _admit(check: dict[str, Any], caller: Principal) -> Decision:
         return Decision(False, _FROM_OUTSIDE)
     if check["root"]:
         return Decision(True)
-    forms = principal_forms(caller.arn, caller.role_arn)
-    trusted = trusts(role.assume_role_policy_document, forms, _context(check, caller))
+    forms, context = principal_forms(caller.arn, caller.role_arn), _context(check, caller)
+    actions = ["sts:AssumeRole", *(["sts:SetSourceIdentity"] if "sts:sourceidentity" in context else [])]
+    trusted = all(trusts(role.assume_role_policy_document, forms, context, action) for action in actions)
     return Decision(trusted, "" if trusted else _FROM_OUTSIDE)
 
 
@@ -96,7 +101,8 @@ def _further(check: dict[str, Any], caller: Principal, account: str) -> Verdict 
         context |= tag_keys.of_resource(caller, account, one["resource"])
         decision = decide(caller.policies, caller.limits, one["action"], one["resource"], context)
         if not decision.allowed:
-            return Verdict(caller.arn, decision, (one["action"], one["resource"]))
+            missing = (one["action"], one["resource"])
+            return Verdict(caller.arn, decision, missing, caller.identity)
     return None
 
 
@@ -121,4 +127,4 @@ def judge(environ: Environ) -> Verdict | None:
             return refused
     if decision.allowed and "assume" in check:
         decision = _admit(check, caller)
-    return Verdict(caller.arn, decision)
+    return Verdict(caller.arn, decision, identity=caller.identity)

@@ -9,8 +9,16 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.iam.models import AccessKey, AccessKeyLastUsed, User, iam_backends
 
-from localaws.moto import hub, hub_v2, inventory, organization, principals, transitions
-from localaws.moto.repairs import ec2, efs, iam_certificates, iam_entities, tagging
+from localaws.moto import event_rules, hub, hub_v2, inventory, organization, principals, transitions
+from localaws.moto.repairs import (
+    ec2,
+    ec2_security_group_rules,
+    ec2_security_groups,
+    efs,
+    iam_certificates,
+    iam_entities,
+    tagging,
+)
 
 _SUMMARY = {
     "AccountAccessKeysPresent": "_account_access_keys_present",
@@ -98,10 +106,14 @@ def whose_key(access_key: str) -> dict[str, str]:
 
 
 def accounts(
-    account: str, state: str, stack: dict[str, Any] | None, ou: str | None = None, name: str | None = None
+    account: str,
+    state: str,
+    stacks: list[dict[str, Any]],
+    ou: str | None = None,
+    name: str | None = None,
 ) -> dict[str, str]:
     """Make or change a member account."""
-    return organization.put_account(account, state, stack, ou, name)
+    return organization.put_account(account, state, stacks, ou, name)
 
 
 OPEN: dict[str, Callable[..., Any]] = {
@@ -109,11 +121,14 @@ OPEN: dict[str, Callable[..., Any]] = {
     "accounts": accounts,
     "action-target": hub.put_action_target,
     "efs-size": efs.put_size,
+    "event-rules": event_rules.tell,
     "finding-v2": hub_v2.store,
     "iam-age": iam_age,
     "inventory": inventory.tell,
     "organization": organization.found,
     "regions": ec2.put_region,
+    "rules-per-security-group": ec2_security_group_rules.put_quota,
+    "security-groups": ec2_security_groups.stage,
     "tags": tagging.stage,
     "transitions": transitions.slow,
     "whose-key": whose_key,

@@ -18,11 +18,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+from localaws.moto import asff
 from localaws.moto.filters import UnknownFilter, matches
 from localaws.moto.wsgi import Answer, Environ, account_of, body_of, json_answer, scope_of
 from localaws.world import ADMIN
 
 CAP = 100
+_BATCH = 6 * 1024 * 1024
 _NOTE = 512
 _KEPT = ("Workflow", "Note", "UserDefinedFields", "VerificationState")
 _MERGED = (
@@ -82,12 +84,26 @@ def _becomes_new(old: Finding, new: Finding) -> bool:
     return unarchived or (was == "PASSED" and now in ("FAILED", "WARNING", "NOT_AVAILABLE"))
 
 
-def _store(region: _Region, given: Finding) -> Finding:
+def _is_late(old: Finding, new: Finding) -> bool:
+    """Whether an import is no newer than what is there, and so ignored. Security Hub's own never is."""
+    if asff.is_of_the_hub(new):
+        return False
+    return datetime.fromisoformat(new["UpdatedAt"]) <= datetime.fromisoformat(old["UpdatedAt"])
+
+
+def _store(region: _Region, given: Finding) -> Finding | None:
+    """The finding as it is then, or None when the import is ignored."""
+    provider = given.get("FindingProviderFields") or {}
     finding = {"RecordState": "ACTIVE", **given}
+    for name in ("Severity", "Types"):
+        if name not in finding and name in provider:
+            finding[name] = provider[name]
     key = (finding["ProductArn"], finding["Id"])
     old = region.findings.get(key)
     if old is None:
         finding.setdefault("Workflow", {"Status": "NEW"})
+    elif _is_late(old, finding):
+        return None
     else:
         for name in _KEPT:
             finding.pop(name, None)
@@ -99,24 +115,33 @@ def _store(region: _Region, given: Finding) -> Finding:
     return finding
 
 
-def _import(region: _Region, account: str, body: dict[str, Any]) -> dict[str, Any]:
-    failed, imported = [], []
+def _problem(given: Finding, account: str, region: str) -> str | None:
+    """Why a finding is not imported. The format is not asked of Security Hub's own engine."""
+    if wrong := asff.misplaced(given, account, region):
+        return wrong
+    if not given.get("Resources"):
+        return "Resources must have at least one item"
+    if len(json.dumps(given)) > 240 * 1024:
+        return "Finding must not exceed 240 KB"
+    wrong = [] if asff.is_of_the_hub(given) else asff.problems(given)
+    return f"Finding does not adhere to Amazon Finding Format. {', '.join(wrong)}." if wrong else None
+
+
+def _import(region: _Region, account: str, body: dict[str, Any], name: str) -> dict[str, Any]:
+    failed, imported, done = [], [], 0
+    if len(json.dumps(body)) > _BATCH:
+        raise HubError(400, "InvalidInputException", "Invalid parameter: the findings exceed 6 MB")
     for given in _capped(body["Findings"], "Findings"):
-        problem = None
-        if given.get("AwsAccountId") != account:
-            problem = f"AwsAccountId must be the caller's account {account}"
-        elif not given.get("Resources"):
-            problem = "Resources must have at least one item"
-        elif len(json.dumps(given)) > 240 * 1024:
-            problem = "Finding must not exceed 240 KB"
-        if problem:
+        if problem := _problem(given, account, name):
             failed.append({"Id": given.get("Id", ""), "ErrorCode": "InvalidInput", "ErrorMessage": problem})
-        else:
-            imported.append(_store(region, given))
+            continue
+        done += 1
+        if (finding := _store(region, given)) is not None:
+            imported.append(finding)
     return {
         "FailedCount": len(failed),
         "FailedFindings": failed,
-        "SuccessCount": len(imported),
+        "SuccessCount": done,
         "Told": imported,
     }
 
@@ -221,7 +246,7 @@ def _dispatch(method: str, path: str, account: str, name: str, body: dict[str, A
     """The operation's result; None leaves the request to moto."""
     region = _regions[name]
     routes: dict[tuple[str, str], Callable[[], dict[str, Any] | None]] = {
-        ("POST", "/findings/import"): lambda: _import(region, account, body),
+        ("POST", "/findings/import"): lambda: _import(region, account, body, name),
         ("PATCH", "/findings/batchupdate"): lambda: _update(region, account, body),
         ("POST", "/findings"): lambda: _get(region, account, body),
         ("POST", "/actionTargets"): lambda: _create_action(region, account, body, name),

@@ -23,6 +23,7 @@ from enum import Enum
 from typing import Any
 
 from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend, backend_lock
+from moto.events.models import EventBus
 from moto.iam.models import AWSManagedPolicy, Role
 from moto.s3.models import FakeBucket, FakeKey
 from moto.utilities.tagging_service import TaggingService
@@ -136,6 +137,8 @@ class _Walk:
             if isinstance(value, FakeBucket):
                 objects = key.replace("/buckets/", "/objects/")
                 self._things += [(f"{objects}/{name}", value.keys.getlist(name)) for name in list(value.keys)]
+            elif isinstance(value, EventBus):
+                self._keep(key.replace("/event_buses/", "/rules/"), value.rules)
         elif isinstance(value, Mapping):
             for name, inner in list(value.items()):
                 if _is_tool(inner) or _is_model(inner) or _holds_models(inner):
@@ -186,6 +189,8 @@ class _Walk:
         }
         if isinstance(value, FakeBucket):
             del state["keys"]
+        elif isinstance(value, EventBus):
+            del state["rules"]
         elif isinstance(value, FakeKey):
             state["value"] = self._state(value.value, above)
         return state

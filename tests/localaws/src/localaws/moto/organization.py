@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Iterable
 from typing import Any
 from unittest import mock
 
@@ -93,11 +94,11 @@ def _unit(path: str) -> str:
 def put_account(
     account: str,
     state: str = "ACTIVE",
-    stack: dict[str, Any] | None = None,
+    stacks: Iterable[dict[str, Any]] = (),
     ou: str | None = None,
     name: str | None = None,
 ) -> dict[str, str]:
-    """Make `account` a member in `state`; `stack` (name, template, parameters) is created in it once.
+    """Make `account` a member in `state`; `stacks` (name, template, parameters, region) are created once.
 
     It is moved to the organizational unit at the path `ou`, and called `name`; without them both stay.
     """
@@ -112,15 +113,16 @@ def put_account(
             member.parent_id = _unit(ou)
         if name is not None:
             member.name = name
-        if stack is not None:
+        for stack in stacks:
             _create_once(account, stack)
         return {"account": account, "state": state, "name": member.name, "parent_id": member.parent_id}
 
 
 def _create_once(account: str, stack: dict[str, Any]) -> None:
-    backend = cloudformation_backends[account][REGION]
+    backend = cloudformation_backends[account][stack["region"]]
     if stack["name"] in {s.name for s in backend.stacks.values()}:
         return
     created = backend.create_stack(stack["name"], stack["template"], stack["parameters"])
     if created.status != "CREATE_COMPLETE":
-        raise ValueError(f"member stack of {account} is {created.status}: {created.status_reason}")
+        where = f"{stack['name']} of {account} in {stack['region']}"
+        raise ValueError(f"{where} is {created.status}: {created.status_reason}")

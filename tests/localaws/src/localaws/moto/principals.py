@@ -23,6 +23,8 @@ class Principal:
     limits: list[list[str]] = field(default_factory=list)
     keys: dict[str, Any] = field(default_factory=dict)
     role_arn: str | None = None
+    identity: dict[str, Any] = field(default_factory=dict)
+    """What CloudTrail tells beside the ARN."""
 
 
 def root(account: str) -> Principal:
@@ -71,7 +73,8 @@ def _user(backend: IAMBackend, account: str, access_key: str) -> Principal | Non
             found += [*group.policies.values(), *group.managed_policies.values()]
         keys = {"aws:username": user.name, "aws:userid": user.id, "aws:principaltype": "User"}
         boundary = _boundary(backend, getattr(user, "permissions_boundary_arn", None))
-        return Principal(user.arn, account, [_document(p) for p in found], boundary, keys)
+        documents = [_document(p) for p in found]
+        return Principal(user.arn, account, documents, boundary, keys, identity={"principalId": user.id})
     return None
 
 
@@ -86,7 +89,13 @@ def _session(backend: IAMBackend, account: str, access_key: str) -> Principal | 
     if session.policy:
         limits.append([session.policy])
     keys = {"aws:userid": session.user_id, "aws:principaltype": "AssumedRole"}
-    return Principal(session.arn, account, policies_of(role), limits, keys, role.arn)
+    identity = {
+        "principalId": session.user_id,
+        "issuer": {"principalId": role.id, "arn": role.arn, "userName": role.name},
+        "creationDate": getattr(session, "created", None),
+        "sourceIdentity": getattr(session, "source_identity", None),
+    }
+    return Principal(session.arn, account, policies_of(role), limits, keys, role.arn, identity)
 
 
 def resolve(account: str, access_key: str) -> Principal | None:

@@ -1,20 +1,15 @@
 """EC2: what moto does otherwise.
 
 - ModifyInstanceMetadataOptions forgets the options that are not given.
-- A rule id that does not exist is refused with the code for rules given by value.
 - DescribeRegions tells all regions as open; closed ones (`put_region`) are told when they are asked for.
-- In a default VPC, revoking by values that match no rule is no error on AWS and changes nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import InvalidPermissionNotFoundError, InvalidSecurityGroupRuleIdNotFoundError
 from moto.ec2.models.instances import InstanceBackend, MetadataOptions
-from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses import EC2Response
 
 _closed: dict[str, set[str]] = defaultdict(set)
@@ -48,26 +43,6 @@ def _keep_metadata_options() -> None:
     InstanceBackend.modify_instance_metadata_options = modify
 
 
-def _revoke_like_aws(direction: str) -> None:
-    name = f"revoke_security_group_{direction}"
-    revoke_strictly = getattr(SecurityGroupBackend, name)
-
-    def revoke(self: Any, group_name_or_id: str, *values: Any, **named: Any) -> Any:
-        try:
-            return revoke_strictly(self, group_name_or_id, *values, **named)
-        except InvalidPermissionNotFoundError:
-            group = self.get_security_group_by_name_or_id(group_name_or_id, named.get("vpc_id"))
-            if rule_ids := named.get("security_rule_ids"):
-                known = {rule.id for rule in [*group.ingress_rules, *group.egress_rules]}
-                missing = next((i for i in rule_ids if i not in known), rule_ids[0])
-                raise InvalidSecurityGroupRuleIdNotFoundError(missing) from None
-            vpc = self.vpcs.get(group.vpc_id)
-            if vpc is None or not vpc.is_default:
-                raise
-
-    setattr(SecurityGroupBackend, name, revoke)
-
-
 def put_region(account: str, region: str, state: str) -> None:
     """Close a region of an account, or open it."""
     if state == "closed":
@@ -93,5 +68,3 @@ def apply() -> None:
     """Mend it."""
     EC2Response.describe_regions = describe_regions
     _keep_metadata_options()
-    _revoke_like_aws("ingress")
-    _revoke_like_aws("egress")

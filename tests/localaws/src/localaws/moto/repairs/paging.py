@@ -1,6 +1,7 @@
 """Paging where moto gives everything at once.
 
-EC2 gives all unless MaxResults asks for pages; IAM gives at most 100 unless MaxItems asks for fewer. Tokens
+EC2 gives all unless MaxResults asks for pages, of prefix lists and their entries 100; the size of a page has
+bounds. IAM gives at most 100 unless MaxItems asks for fewer. Tokens
 are offsets, which is enough for a list that does not change while it is read.
 """
 
@@ -11,10 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.core.utils import get_service_model
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
 from moto.iam.responses import IamResponse
 
 _EC2 = {
+    "describe_internet_gateways": "InternetGateways",
+    "describe_route_tables": "RouteTables",
     "describe_flow_logs": "FlowLogs",
     "describe_managed_prefix_lists": "PrefixLists",
     "describe_network_acls": "NetworkAcls",
@@ -44,6 +49,7 @@ _IAM = {
     "list_user_policies": "PolicyNames",
     "list_users": "Users",
 }
+_ALWAYS_PAGED = frozenset({"PrefixLists", "Entries"})
 _IAM_CAP = 100
 _EVERYTHING = 1_000_000
 
@@ -53,19 +59,34 @@ def _token(offset: int) -> str:
 
 
 def _offset(token: str | None) -> int:
-    return int(base64.urlsafe_b64decode(token).decode().removeprefix("page:")) if token else 0
+    try:
+        return int(base64.urlsafe_b64decode(token).decode().removeprefix("page:")) if token else 0
+    except ValueError:
+        raise EC2ClientError("InvalidNextToken", "The specified NextToken is not valid") from None
+
+
+def _bounds(name: str) -> tuple[int, int]:
+    """How many items a page may have, by EC2's own model."""
+    operation = get_service_model("ec2").operation_model("".join(map(str.title, name.split("_"))))
+    size = operation.input_shape.members["MaxResults"].metadata
+    return size.get("min", 1), size.get("max", _EVERYTHING)
 
 
 def _page_ec2(name: str, key: str) -> None:
     whole: Callable[[Any], ActionResult] = getattr(EC2Response, name)
+    least, most = _bounds(name)
+    default = most if key in _ALWAYS_PAGED else None
 
     def paged(self: Any) -> ActionResult:
+        size, start = self._get_int_param("MaxResults", default), _offset(self._get_param("NextToken"))
+        if size is not None and not least <= size <= most:
+            message = f"Value ( {size} ) for parameter maxResults is invalid. Expecting {least} to {most}."
+            raise EC2ClientError("InvalidParameterValue", message)
         answer = whole(self)
-        size, start = self._get_int_param("MaxResults"), _offset(self._get_param("NextToken"))
         if size is None and not start:
             return answer
         result: Any = answer.result
-        items = list(result[key])
+        items = result[key] if isinstance(result[key], list) else list(result[key])
         size = size or len(items)
         more = {"NextToken": _token(start + size)} if start + size < len(items) else {}
         return ActionResult({**result, key: items[start : start + size], **more})

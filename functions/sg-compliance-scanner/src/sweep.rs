@@ -1,0 +1,341 @@
+//! The steps of a sweep: which accounts and regions there are, one of them, and what came of all.
+//!
+//! The rows go through the reports' bucket and not through the state machine, whose states take 256 KB: an organization has more.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use redress_aws::{Clock, Error, Result};
+use redress_exposure::Severity;
+use redress_lambda::{Measure, measure};
+use redress_model::{AccountId, Region};
+use redress_settings::ec2::survey::open_regions;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use tracing::{info, warn};
+
+use crate::{
+    SgComplianceScanner,
+    look::{At, Looked, Told, Why},
+};
+
+/// What the state machine asks.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "step", rename_all = "lowercase")]
+enum Step {
+    /// Which accounts and regions are to be looked at.
+    Prepare {
+        sweep: String,
+        #[serde(default)]
+        detail: Wish,
+    },
+    /// Look at one of them.
+    Scan { sweep: String, unit: Unit },
+    /// What came of all.
+    Summarise { sweep: String },
+}
+
+/// What whoever starts a sweep may ask for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Wish {
+    /// `scheduled` or `manual`.
+    scan_type: String,
+    /// Only these accounts.
+    accounts: Vec<String>,
+    /// Only these regions.
+    regions: Vec<String>,
+}
+
+/// One account and region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Unit {
+    account: AccountId,
+    name: String,
+    region: Region,
+    /// Why it is not to be entered, such as `SUSPENDED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+}
+
+/// A sweep, as it was begun.
+#[derive(Debug, Serialize, Deserialize)]
+struct Begun {
+    started: Timestamp,
+    scan_type: String,
+    units: usize,
+}
+
+/// How looking at a unit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    /// It was looked at.
+    Scanned,
+    /// The account is not active.
+    Inactive,
+    /// The role is missing, or may not be assumed.
+    NoRole,
+    /// The region is not open to the account.
+    Closed,
+    /// Something else went wrong.
+    Failed,
+    /// Its invocation ended without a word.
+    Lost,
+}
+
+/// A row of the result.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    account: AccountId,
+    name: String,
+    region: Region,
+    verdict: Verdict,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    groups: usize,
+    rules: usize,
+    violations: BTreeMap<Severity, usize>,
+    exempt: usize,
+    jobs: usize,
+    milliseconds: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_imported: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unresolved: Vec<String>,
+}
+
+/// A unit's report: its row, and each violation.
+#[derive(Debug, Serialize, Deserialize)]
+struct Report {
+    #[serde(flatten)]
+    row: Row,
+    found: Vec<Told>,
+}
+
+/// The result of a sweep.
+#[derive(Debug, Serialize)]
+struct Summary {
+    sweep: String,
+    scan_type: String,
+    started: Timestamp,
+    ended: Timestamp,
+    units: BTreeMap<Verdict, usize>,
+    groups: usize,
+    rules: usize,
+    violations: BTreeMap<Severity, usize>,
+    exempt: usize,
+    jobs: usize,
+    rows: Vec<Row>,
+}
+
+fn key(sweep: &str, name: &str) -> String {
+    format!("security-groups/sweeps/{sweep}/{name}.json")
+}
+
+fn unit_key(sweep: &str, unit: &Unit) -> String {
+    key(sweep, &format!("units/{}/{}", unit.account, unit.region))
+}
+
+/// Where the latest result stands.
+const LATEST: &str = "security-groups/latest.json";
+
+impl SgComplianceScanner {
+    /// Does a step of a sweep.
+    pub(crate) async fn step(&self, request: Json, deadline: Timestamp) -> Result<Json> {
+        let step = serde_json::from_value(request).map_err(|error| Error::malformed("the step", error.to_string()))?;
+        match step {
+            Step::Prepare { sweep, detail } => self.prepare(&sweep, detail).await,
+            Step::Scan { sweep, unit } => self.scan(&sweep, unit, deadline).await,
+            Step::Summarise { sweep } => self.summarise(&sweep).await,
+        }
+    }
+
+    async fn prepare(&self, sweep: &str, wish: Wish) -> Result<Json> {
+        // By a policy that cannot be relied on there is no verdict: the sweep fails, and its alarm tells.
+        self.policy().await?;
+        let started = self.clock.now();
+        let all = if self.regions.is_empty() { open_regions(&self.sdk).await? } else { self.regions.clone() };
+        let is_wished = |wishes: &[String], one: &str| wishes.is_empty() || wishes.iter().any(|wish| wish == one);
+        let regions: Vec<Region> = all
+            .iter()
+            .filter(|region| is_wished(&wish.regions, region))
+            .filter_map(|region| Region::try_from(region.as_str()).ok())
+            .collect();
+        let mut units = Vec::new();
+        for member in self.organizations.members().await? {
+            if is_wished(&wish.accounts, member.id.as_str()) {
+                let unit = |region: &Region| Unit {
+                    account: member.id.clone(),
+                    name: member.name.clone(),
+                    region: region.clone(),
+                    state: member.state.clone(),
+                };
+                units.extend(regions.iter().map(unit));
+            }
+        }
+        let known: Vec<&str> = units.iter().map(|unit| unit.account.as_str()).collect();
+        if let Some(unknown) = wish.accounts.iter().find(|account| !known.contains(&account.as_str())) {
+            return Err(Error::malformed(
+                "the request",
+                format!("`{unknown}` is no account of the organization, or no region is left to look at"),
+            ));
+        }
+        self.reports.write(&key(sweep, "begun"), &Begun { started, scan_type: wish.scan_type, units: units.len() }).await?;
+        let listed = key(sweep, "units");
+        self.reports.write(&listed, &units).await?;
+        info!(sweep, units = units.len(), "a sweep begins");
+        Ok(json!({ "sweep": sweep, "bucket": self.reports.bucket(), "key": listed }))
+    }
+
+    /// Never fails but where its row cannot be written: everything else is what the row says.
+    async fn scan(&self, sweep: &str, unit: Unit, deadline: Timestamp) -> Result<Json> {
+        let started = self.clock.now();
+        let looked = match &unit.state {
+            Some(state) => Err((Verdict::Inactive, state.clone())),
+            None => self.look_at(sweep, &unit, deadline).await.map_err(|error| (verdict(&error), error.to_string())),
+        };
+        let (verdict, why, looked) = match looked {
+            Ok(looked) => (Verdict::Scanned, None, looked),
+            Err((verdict, why)) => {
+                warn!(account = %unit.account, region = %unit.region, why, "not looked at");
+                (verdict, Some(why), Looked::default())
+            }
+        };
+        let mut violations = BTreeMap::new();
+        for one in &looked.violations {
+            *violations.entry(one.severity).or_insert(0) += 1;
+        }
+        let milliseconds = self.clock.now().duration_since(started).as_millis();
+        let row = Row {
+            account: unit.account.clone(),
+            name: unit.name.clone(),
+            region: unit.region.clone(),
+            verdict,
+            why,
+            groups: looked.groups,
+            rules: looked.rules,
+            violations,
+            exempt: looked.exempt,
+            jobs: looked.jobs,
+            milliseconds: i64::try_from(milliseconds).unwrap_or(i64::MAX),
+            not_imported: looked.not_imported,
+            unresolved: looked.unresolved,
+        };
+        self.reports.write(&unit_key(sweep, &unit), &Report { row, found: looked.violations }).await?;
+        Ok(json!({}))
+    }
+
+    async fn look_at(&self, sweep: &str, unit: &Unit, deadline: Timestamp) -> Result<Looked> {
+        let policy = self.policy().await?;
+        let at = At { account: &unit.account, region: &unit.region, group: None };
+        self.look(at, &policy, Why::Sweep(sweep), deadline).await
+    }
+
+    async fn summarise(&self, sweep: &str) -> Result<Json> {
+        let missing = |what: &str| Error::malformed("the sweep", format!("it has no {what}"));
+        let begun: Begun = self.reports.read(&key(sweep, "begun")).await?.ok_or_else(|| missing("beginning"))?;
+        let units: Vec<Unit> = self.reports.read(&key(sweep, "units")).await?.ok_or_else(|| missing("units"))?;
+        let ended = self.clock.now();
+        let mut summary = Summary {
+            sweep: sweep.to_owned(),
+            scan_type: begun.scan_type,
+            started: begun.started,
+            ended,
+            units: BTreeMap::new(),
+            groups: 0,
+            rules: 0,
+            violations: BTreeMap::new(),
+            exempt: 0,
+            jobs: 0,
+            rows: Vec::new(),
+        };
+        for unit in units {
+            // One at a time: what was found in each is not kept.
+            let report: Option<Report> = self.reports.read(&unit_key(sweep, &unit)).await.unwrap_or_default();
+            let row = report.map_or_else(|| lost(&unit), |report| report.row);
+            *summary.units.entry(row.verdict).or_insert(0) += 1;
+            for (severity, count) in &row.violations {
+                *summary.violations.entry(*severity).or_insert(0) += count;
+            }
+            summary.groups += row.groups;
+            summary.rules += row.rules;
+            summary.exempt += row.exempt;
+            summary.jobs += row.jobs;
+            summary.rows.push(row);
+        }
+        self.reports.write(&key(sweep, "result"), &summary).await?;
+        self.reports.write(LATEST, &summary).await?;
+        let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        let unreachable =
+            |(verdict, number): (&Verdict, &usize)| if matches!(verdict, Verdict::Scanned | Verdict::Inactive) { 0 } else { *number };
+        measure(Measure::ComplianceViolations, count(summary.violations.values().sum()), ended);
+        measure(Measure::CriticalViolationsFound, count(summary.violations.get(&Severity::Critical).copied().unwrap_or(0)), ended);
+        measure(Measure::ScanDuration, ended.duration_since(begun.started).as_secs_f64(), ended);
+        measure(Measure::UnreachableUnits, count(summary.units.iter().map(unreachable).sum()), ended);
+        info!(
+            sweep,
+            groups = summary.groups,
+            rules = summary.rules,
+            violations = summary.violations.values().sum::<usize>(),
+            "a sweep ended"
+        );
+        Ok(json!({ "sweep": sweep, "result": key(sweep, "result"), "units": summary.units, "violations": summary.violations }))
+    }
+}
+
+fn lost(unit: &Unit) -> Row {
+    Row {
+        account: unit.account.clone(),
+        name: unit.name.clone(),
+        region: unit.region.clone(),
+        verdict: Verdict::Lost,
+        why: Some("its invocation ended without a row: see the function's log".into()),
+        groups: 0,
+        rules: 0,
+        violations: BTreeMap::new(),
+        exempt: 0,
+        jobs: 0,
+        milliseconds: 0,
+        not_imported: None,
+        unresolved: Vec::new(),
+    }
+}
+
+/// What an error says of a unit.
+///
+/// A region that is not open to an account answers with one of these codes, whatever the protocol.
+fn verdict(error: &Error) -> Verdict {
+    const CLOSED: [&str; 4] = ["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "OptInRequired"];
+    if error.action == "sts:AssumeRole" {
+        Verdict::NoRole
+    } else if CLOSED.contains(&error.code.as_str()) {
+        Verdict::Closed
+    } else {
+        Verdict::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redress_aws::Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_entered_is_told_apart() {
+        let error = |action: &str, code: &str| Error { code: code.into(), ..Error::new(Kind::Denied, action, "no") };
+        assert_eq!(verdict(&error("sts:AssumeRole", "AccessDenied")), Verdict::NoRole);
+        assert_eq!(verdict(&error("ec2:DescribeSecurityGroups", "AuthFailure")), Verdict::Closed);
+        assert_eq!(verdict(&error("ec2:DescribeSecurityGroups", "UnauthorizedOperation")), Verdict::Failed);
+    }
+
+    #[test]
+    fn steps_are_read_as_the_state_machine_writes_them() {
+        let step = |json: Json| serde_json::from_value::<Step>(json).unwrap();
+        assert!(matches!(step(json!({"step": "prepare", "sweep": "s", "detail": {"scan_type": "manual"}})), Step::Prepare { .. }));
+        let unit = json!({"account": "111122223333", "name": "a", "region": "eu-west-1"});
+        assert!(matches!(step(json!({"step": "scan", "sweep": "s", "unit": unit})), Step::Scan { .. }));
+        assert!(matches!(step(json!({"step": "summarise", "sweep": "s"})), Step::Summarise { .. }));
+    }
+}
