@@ -29,6 +29,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("command::a_finding_of_security_hub_is_applied_by_its_id_and_answered", by_id),
         trial("command::a_policy_is_checked_explained_and_simulated", async || policy()),
         trial("command::a_deployment_is_asked_for_its_history_and_undoes_by_itself", deployment),
+        trial("command::security_groups_are_found_explained_and_set_right_without_a_deployment", groups),
+        trial("command::a_group_policy_is_checked_and_its_tests_are_run", async || group_policy()),
         trial("command::the_doctor_names_what_is_missing", doctor),
         trial("command::mistakes_are_named_with_what_to_do", mistakes),
         trial("command::completions_and_manual_pages_are_made", async || pages()),
@@ -58,10 +60,10 @@ impl Drop for Temporary {
     }
 }
 
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
@@ -71,9 +73,9 @@ impl Said {
 }
 
 /// An operator with the credentials of an account's root, and a state of their own.
-struct Operator {
+pub(crate) struct Operator {
     state: Temporary,
-    environment: Vec<(&'static str, String)>,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Operator {
@@ -81,7 +83,7 @@ impl Operator {
         Self { state: Temporary::new(), environment: Vec::new() }
     }
 
-    fn of(endpoint: &str, account: &str, region: &str) -> Self {
+    pub(crate) fn of(endpoint: &str, account: &str, region: &str) -> Self {
         let variables =
             [("AWS_ENDPOINT_URL", endpoint), ("AWS_ACCESS_KEY_ID", account), ("AWS_SECRET_ACCESS_KEY", "local"), ("AWS_REGION", region)];
         Self { state: Temporary::new(), environment: variables.map(|(name, value)| (name, value.to_owned())).to_vec() }
@@ -91,7 +93,7 @@ impl Operator {
         Self::of(&place.local.ready().endpoint, place.account.as_str(), place.region.as_str())
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         let binary = redress_testkit::local::Options::new().binaries.join("redress");
         let mut command = Command::new(binary);
         command.args(arguments).env_clear().env("REDRESS_STATE", &self.state.0).env("PATH", "/usr/bin:/bin").env("HOME", &self.state.0);
@@ -323,6 +325,73 @@ async fn deployment() {
     assert!(shown.out.contains("s3:PutBucketPublicAccessBlock") && shown.out.contains("is what was saved"), "{}{}", shown.out, shown.err);
     let undone = operator.run(&["undo", &run]);
     assert_eq!((undone.code, staged.observe(&place).await), (0, before), "{}{}", undone.out, undone.err);
+}
+
+/// Two groups: the internet reaches the second through the first.
+async fn groups() {
+    let place = AUTO.place().await;
+    let made = place.local.post(
+        "security-groups",
+        &json!({"account": place.account.as_str(), "region": place.region.as_str(), "groups": [
+            {"name": "web", "ingress": [
+                {"protocol": "tcp", "from": 443, "to": 443, "cidr": "0.0.0.0/0", "description": "everybody"},
+                {"protocol": "tcp", "from": 22, "to": 22, "cidr": "0.0.0.0/0", "description": "hurry"},
+            ]},
+            {"name": "db", "ingress": [{"protocol": "tcp", "from": 5432, "to": 5432, "group": "web"}]},
+        ]}),
+    );
+    let id = |index: usize| made["groups"][index]["id"].as_str().unwrap().to_owned();
+    let (web, db) = (id(0), id(1));
+    let operator = Operator::at(&place);
+    let said = operator.run(&["sg", "scan", "--json"]);
+    assert_eq!(said.code, 3, "{}", said.err);
+    let found = said.json();
+    assert_eq!((&found["groups"], found["violations"].as_array().unwrap().len()), (&json!(3), 1), "{found}");
+    let one = &found["violations"][0];
+    assert_eq!(
+        (&one["group"], &one["rule"], &one["offending"][0]),
+        (&json!(web), &json!("NO_SSH_FROM_INTERNET"), &json!("tcp 22 from 0.0.0.0/0"))
+    );
+    let said = operator.run(&["sg", "scan", "--region", "eu-west-1"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("0 violations"), "{}", said.out);
+
+    let said = operator.run(&["sg", "explain", &db]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains(&format!("0.0.0.0/0 ─tcp 443→ {web} (web) ─tcp 5432→ {db} (db)")), "{}", said.out);
+    let said = operator.run(&["sg", "explain", &web]);
+    assert_eq!(said.code, 3);
+    assert!(said.out.contains("✗ tcp 22 from 0.0.0.0/0") && said.out.contains("NO_SSH_FROM_INTERNET"), "{}", said.out);
+    let said = operator.run(&["sg", "explain", "sg-0123456789abcdef0"]);
+    assert!(said.code == 1 && said.err.contains("there is no security group"), "{}", said.err);
+
+    let arn = format!("arn:aws:ec2:{}:{}:security-group/{web}", place.region, place.account);
+    let about =
+        ["--control", "SecurityGroup.1", "--account", place.account.as_str(), "--region", place.region.as_str(), "--resource", &arn];
+    let said = operator.run(&[&["plan"][..], &about].concat());
+    assert!(said.code == 3 && said.out.contains("in: tcp 22 from 0.0.0.0/0"), "{} {}", said.out, said.err);
+    let applied = operator.run(&[&["apply"][..], &about, &["--json"]].concat());
+    assert_eq!(applied.code, 0, "{} {}", applied.out, applied.err);
+    assert_eq!(operator.run(&["sg", "scan"]).code, 0);
+    let run = applied.json()[0]["run"].as_str().unwrap().to_owned();
+    assert_eq!(operator.run(&["undo", &run]).code, 0);
+    assert_eq!(operator.run(&["sg", "scan"]).code, 3, "the rule is back");
+}
+
+fn group_policy() {
+    let operator = Operator::nobody();
+    let example = redress_testkit::top().join("infra/security-group-policy.example.json").display().to_string();
+    let said = operator.run(&["sg", "test", &example]);
+    assert!(said.code == 0 && said.out.contains("3 tests, 0 failed"), "{} {}", said.out, said.err);
+    let more = operator.state.file(
+        "more.json",
+        r#"[{"name": "telnet is nobody's", "given": {"inbound": ["tcp 23 from 0.0.0.0/0"]}, "expect": {"violations": ["TELNET"]}}]"#,
+    );
+    let said = operator.run(&["sg", "test", &example, &more]);
+    assert!(said.code == 3 && said.out.contains("telnet is nobody's: violations: `TELNET` was expected and is not there"), "{}", said.out);
+    let wrong = operator.state.file("wrong.json", r#"{"prohibited_rules": {"inbound": [{"rule_id": "A", "port_range": "22-x"}]}}"#);
+    let said = operator.run(&["sg", "test", &wrong]);
+    assert!(said.code == 1 && said.err.contains("prohibited_rules.inbound[0].port_range") && said.err.contains("`22-x`"), "{}", said.err);
 }
 
 async fn doctor() {

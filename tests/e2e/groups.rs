@@ -8,7 +8,7 @@ use redress_e2e::{Seen, World};
 use redress_testkit::{events::unique, stage::Place};
 use serde_json::{Value as Json, json};
 
-use crate::{GROUPS, SHIPPED, journeys::eventually, trial};
+use crate::{GROUPS, SHIPPED, command::Operator, journeys::eventually, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("groups::an_emergency_locks_the_group_down_egress_too_and_undo_opens_it_again", locked_down),
         trial("groups::a_new_group_is_looked_at", created),
         trial("groups::a_modified_rule_is_looked_at", modified),
+        trial("groups::every_kind_of_change_is_looked_at", every_kind),
         trial("groups::our_own_changes_and_failed_calls_are_no_triggers", no_triggers),
         trial("groups::a_principal_that_changes_groups_in_masses_is_told_and_quarantined_until_undone", crowd),
         trial("groups::a_dry_run_holds_on_every_path", dry_run),
@@ -203,6 +204,9 @@ async fn remediated() {
     assert_eq!(seen.workflow, "RESOLVED");
     with_status(&place, &group, "SSH", "PASSED").await;
     with_status(&place, &group, "TELNET", "PASSED").await;
+    let result = scan(json!({"scan_type": "manual", "accounts": [place.account.as_str()]})).await;
+    assert_eq!(row(&result, place.account.as_str(), "us-east-1")["jobs"], 0, "a second run wants nothing");
+    assert_eq!(state(&place, &group).await, (rules, tags));
     GROUPS.choose("RedressUndo", &asff);
     eventually("the undo", async || (finding(&place, &group, "SSH").await?.2.outcome == "undone").then_some(())).await;
     let (rules, tags) = state(&place, &group).await;
@@ -254,6 +258,34 @@ async fn modified() {
         .build();
     ec2.modify_security_group_rules().group_id(&group).security_group_rules(update).send().await.unwrap();
     with_status(&place, &group, "SSH", "FAILED").await;
+}
+
+async fn every_kind() {
+    let mail = json!({"rule_id": "MAIL", "direction": "outbound", "protocol": "tcp", "port_range": 25, "source": "203.0.113.0/24", "severity": "high"});
+    let place = place(json!({"additional_prohibited_rules": [mail]})).await;
+    let group = group(&place).await;
+    let ec2 = ec2(&place);
+    let everything = IpPermission::builder().ip_protocol("-1").ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build();
+    ec2.revoke_security_group_egress().group_id(&group).ip_permissions(everything).send().await.unwrap();
+    let looks = || {
+        let is_look = |line: &&String| line.contains("\"looked\"") && line.contains(&group);
+        GROUPS.local().logs("SgComplianceScanner").iter().filter(is_look).count()
+    };
+    let looked_again = async |before: usize, what: &str| eventually(what, async || (looks() > before).then_some(())).await;
+    looked_again(1, "a look at what was revoked").await;
+    let before = looks();
+    let call = ec2.authorize_security_group_egress().group_id(&group);
+    call.ip_permissions(rule(25, 25, "203.0.113.0/24", "mail")).send().await.unwrap();
+    looked_again(before, "a look at what was authorized").await;
+    with_status(&place, &group, "MAIL", "FAILED").await;
+    let before = looks();
+    let call = ec2.update_security_group_rule_descriptions_egress().group_id(&group);
+    call.ip_permissions(rule(25, 25, "203.0.113.0/24", "mail to them")).send().await.unwrap();
+    looked_again(before, "a look at a new description").await;
+    let before = looks();
+    let call = ec2.run_instances().image_id("ami-12c6146b").min_count(1).max_count(1).security_group_ids(&group);
+    call.send().await.unwrap();
+    looked_again(before, "a look at the group of a new instance").await;
 }
 
 async fn no_triggers() {
@@ -325,6 +357,12 @@ async fn crowd() {
     .await;
     let record = GROUPS.record(&run).await;
     assert_eq!(record["outcome"]["changes"][0], "+ may not change security groups");
+    let ready = GROUPS.local().ready();
+    let mut operator = Operator::of(&ready.endpoint, ready.admin.as_str(), ready.region.as_str());
+    operator.environment.push(("REDRESS_DEPLOYMENT", "true".into()));
+    let undone = operator.run(&["undo", &run]);
+    assert!(undone.code == 0 && !attached().await, "{}{}", undone.out, undone.err);
+    open(2000).await.unwrap();
 }
 
 async fn dry_run() {

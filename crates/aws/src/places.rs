@@ -96,8 +96,8 @@ impl Organizations {
                 let id =
                     AccountId::try_from(account.id().unwrap_or_default()).map_err(|error| Error::malformed(ACTION, error.to_string()))?;
                 // `State` has replaced `Status`, which may be missing.
-                let state = account.state().map(|state| state.as_str());
-                let state = state.or_else(|| account.status().map(|status| status.as_str())).unwrap_or("ACTIVE");
+                let state = account.state().map(aws_sdk_organizations::types::AccountState::as_str);
+                let state = state.or_else(|| account.status().map(aws_sdk_organizations::types::AccountStatus::as_str)).unwrap_or("ACTIVE");
                 let state = (state != "ACTIVE").then(|| state.to_owned());
                 members.push(Member { id, name: account.name().unwrap_or_default().to_owned(), state });
             }

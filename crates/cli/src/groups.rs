@@ -14,7 +14,7 @@ use redress_exposure::{
     run_tests,
 };
 use redress_model::{AccountId, Arn, Partition, Region};
-use redress_settings::ec2::survey::{READS, open_regions, survey, with_named_groups};
+use redress_settings::ec2::survey::{READS, REGIONS, open_regions, survey, with_named_groups};
 use serde::Serialize;
 
 use crate::{
@@ -97,7 +97,7 @@ impl Eyes {
     }
 
     async fn enter(&self, account: &AccountId, region: &Region, now: Timestamp) -> redress_aws::Result<redress_aws::Account> {
-        let actions = READS.iter().map(|action| action.name).collect();
+        let actions = READS.iter().map(|action| action.name).chain([REGIONS]).collect();
         let run = SystemClock.new_run();
         self.accounts.enter(Visit { account, region, partition: &self.partition, run, now, actions }).await
     }
@@ -147,7 +147,11 @@ async fn scan(printer: Printer, site: &args::Site, what: GroupsScan) -> Done {
         (false, false) => what.accounts,
     };
     let regions = match (what.all_regions, what.regions.is_empty()) {
-        (true, _) => open_regions(&eyes.sdk).await?.iter().filter_map(|region| Region::try_from(region.as_str()).ok()).collect(),
+        (true, _) => open_regions(&eyes.enter(&eyes.own, &eyes.home, SystemClock.now()).await?)
+            .await?
+            .iter()
+            .filter_map(|region| Region::try_from(region.as_str()).ok())
+            .collect(),
         (false, true) => vec![eyes.home.clone()],
         (false, false) => what.regions,
     };

@@ -167,7 +167,9 @@ fn tell(violation: &Violation) -> String {
 /// What a person wants who asks without saying how far: what the policy would do, and at least that it is done.
 fn as_asked(mut steps: BTreeMap<String, Step>) -> BTreeMap<String, Step> {
     if steps.values().all(|step| *step < Step::Remediate) {
-        steps.values_mut().for_each(|step| *step = Step::Remediate);
+        for step in steps.values_mut() {
+            *step = Step::Remediate;
+        }
     }
     steps
 }

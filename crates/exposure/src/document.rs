@@ -698,13 +698,17 @@ impl Policy {
     fn mistakes(&self) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         let mut wrong = |path: String, what: &str| mistakes.push(Mistake { path, what: what.to_owned() });
-        let mut seen = BTreeMap::new();
+        let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (path, id) in self.ids() {
             if id.trim().is_empty() {
                 wrong(path, "a rule needs a name");
-            } else if let Some(first) = seen.insert(id.to_owned(), path.clone()) {
-                wrong(path, &format!("`{id}` is the name of {first} too"));
+                continue;
             }
+            let others = seen.entry(id.to_owned()).or_default();
+            if let Some(first) = others.iter().find(|other| may_hold_together(other, &path)) {
+                wrong(path.clone(), &format!("`{id}` is the name of {first} too"));
+            }
+            others.push(path);
         }
         for key in self.account_specific_overrides.keys() {
             if !is_account(key.strip_prefix("account_").unwrap_or(key)) {
@@ -800,6 +804,18 @@ impl Policy {
         let found = group.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(tag));
         found.map(|(_, value)| value.to_lowercase())
     }
+}
+
+/// Whether rules at two paths may hold for the same group: those of two accounts, or of two environments, never do.
+fn may_hold_together(one: &str, other: &str) -> bool {
+    let scope = |path: &str| {
+        let mut parts = path.split('.');
+        let kind = parts.next().unwrap_or_default().to_owned();
+        (kind, parts.next().unwrap_or_default().to_owned())
+    };
+    let ((kind, name), (other_kind, other_name)) = (scope(one), scope(other));
+    let is_for_some = ["environment_specific", "account_specific_overrides"].contains(&kind.as_str());
+    !is_for_some || kind != other_kind || name == other_name
 }
 
 fn is_account(text: &str) -> bool {

@@ -68,7 +68,15 @@ fn rule() -> impl Strategy<Value = Rule> {
             };
             let (from_port, to_port) = if ["tcp", "udp"].contains(&protocol) { (one.min(other), one.max(other)) } else { (-1, -1) };
             let description = Some("kept".to_owned());
-            Rule { id: Some("sgr-1".into()), protocol: protocol.into(), from_port, to_port, source, description, tags: Default::default() }
+            Rule {
+                id: Some("sgr-1".into()),
+                protocol: protocol.into(),
+                from_port,
+                to_port,
+                source,
+                description,
+                tags: std::collections::BTreeMap::default(),
+            }
         },
     )
 }

@@ -108,6 +108,17 @@ fn a_mistake_is_named_with_its_path() {
 }
 
 #[test]
+fn two_accounts_may_have_rules_of_the_same_name_and_the_rules_for_all_may_not() {
+    let own = |id: &str| json!({"additional_prohibited_rules": [{"rule_id": id, "port_range": 25}]});
+    let both = |id: &str| json!({"prohibited_rules": {"inbound": [ssh()]}, "account_specific_overrides": {"111122223333": own(id), "444455556666": own(id)}});
+    policy(both("MAIL"));
+    assert_eq!(mistakes(both("NO_SSH")).len(), 2);
+    let twice =
+        json!({"account_specific_overrides": {"111122223333": {"additional_prohibited_rules": [{"rule_id": "A"}, {"rule_id": "A"}]}}});
+    assert_eq!(mistakes(twice).len(), 1);
+}
+
+#[test]
 fn all_traffic_open_to_the_world_is_flagged() {
     assert_eq!(ids(&no_ssh(), "", &group(&["all traffic from 0.0.0.0/0"])), ["NO_SSH"]);
     assert_eq!(ids(&no_ssh(), "", &group(&["6 from 0.0.0.0/0"])), ["NO_SSH"], "a protocol by its number");

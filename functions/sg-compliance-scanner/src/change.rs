@@ -111,8 +111,10 @@ impl Work {
 fn groups(detail: &Json) -> BTreeSet<String> {
     let parameters = detail.get("requestParameters").unwrap_or(&Json::Null);
     let mut groups: BTreeSet<String> = BTreeSet::new();
-    let named = ["/groupId", "/ModifySecurityGroupRulesRequest/GroupId", "/securityGroupId"];
-    groups.extend(named.iter().filter_map(|pointer| text(parameters, pointer)).map(str::to_owned));
+    groups.extend(["/groupId", "/securityGroupId"].iter().filter_map(|pointer| text(parameters, pointer)).map(str::to_owned));
+    // Newer calls are written as the API writes them, in an object of the request's name.
+    let requests = parameters.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("Request"));
+    groups.extend(requests.filter_map(|(_, request)| text(request, "/GroupId")).map(str::to_owned));
     groups.extend(text(detail, "/responseElements/groupId").map(str::to_owned));
     let items = |json: &Json, pointer: &str| json.pointer(pointer).and_then(Json::as_array).cloned().unwrap_or_default();
     let of = |list: Vec<Json>| list.into_iter().filter_map(|item| text(&item, "/groupId").map(str::to_owned)).collect::<Vec<_>>();

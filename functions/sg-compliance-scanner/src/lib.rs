@@ -15,11 +15,11 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 use change::{Coming, Work};
 use jiff::Timestamp;
-use redress_aws::{Channels, Clock, Document, Org, OrgSettings, Organizations, Queue, Reports, Result, Sightings, SystemClock};
+use redress_aws::{Channels, Clock, Document, Operator, Org, OrgSettings, Organizations, Queue, Reports, Result, Sightings, SystemClock};
 use redress_controls::security_group_complies::shipped;
 use redress_exposure::Policy;
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
-use redress_model::{AccountId, Arn, Partition};
+use redress_model::{AccountId, Arn, Partition, Region};
 use serde_json::Value as Json;
 use tracing::{error, info};
 
@@ -27,7 +27,10 @@ use tracing::{error, info};
 pub struct SgComplianceScanner {
     org: Org,
     organizations: Organizations,
-    sdk: SdkConfig,
+    /// Our own account, where we are.
+    home: Operator,
+    owner: AccountId,
+    home_region: Region,
     reports: Reports,
     sightings: Sightings,
     jobs: Queue,
@@ -55,6 +58,7 @@ impl SgComplianceScanner {
         let arn = Arn::parse(&topic).map_err(|error| wrong(error.to_string()))?;
         let owner = AccountId::try_from(arn.account).map_err(|error| wrong(error.to_string()))?;
         let partition = Partition::try_from(arn.partition).map_err(|error| wrong(error.to_string()))?;
+        let home_region = Region::try_from(arn.region).map_err(|error| wrong(error.to_string()))?;
         let bucket = env.text("REDRESS_POLICY_BUCKET")?;
         let policy = env.optional("REDRESS_SG_POLICY_KEY").map(|key| Document::new(sdk, bucket, key, owner.clone()));
         let regions = env.optional("REDRESS_REGIONS").unwrap_or_default();
@@ -62,7 +66,9 @@ impl SgComplianceScanner {
             own_roles: [reader.clone(), env.text("REDRESS_MEMBER_ROLE_NAME")?],
             org: Org::new(sdk.clone(), OrgSettings { role: reader, external_id: Some(env.text("REDRESS_EXTERNAL_ID")?) }),
             organizations: Organizations::new(sdk),
-            sdk: sdk.clone(),
+            home: Operator::new(sdk.clone(), owner.clone(), None),
+            home_region,
+            owner: owner.clone(),
             reports: Reports::new(sdk, env.text("REDRESS_REPORTS_BUCKET")?, owner),
             sightings: Sightings::new(sdk, env.text("REDRESS_LEDGER_TABLE")?),
             jobs: Queue::new(sdk, env.text("REDRESS_JOBS_QUEUE_URL")?),

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use redress_aws::{Clock, Error, Result};
+use redress_aws::{Accounts, Clock, Error, Result, Visit};
 use redress_exposure::Severity;
 use redress_lambda::{Measure, measure};
 use redress_model::{AccountId, Region};
-use redress_settings::ec2::survey::open_regions;
+use redress_settings::ec2::survey::{REGIONS, open_regions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tracing::{info, warn};
@@ -155,7 +155,7 @@ impl SgComplianceScanner {
         // By a policy that cannot be relied on there is no verdict: the sweep fails, and its alarm tells.
         self.policy().await?;
         let started = self.clock.now();
-        let all = if self.regions.is_empty() { open_regions(&self.sdk).await? } else { self.regions.clone() };
+        let all = if self.regions.is_empty() { self.open_regions(started).await? } else { self.regions.clone() };
         let is_wished = |wishes: &[String], one: &str| wishes.is_empty() || wishes.iter().any(|wish| wish == one);
         let regions: Vec<Region> = all
             .iter()
@@ -186,6 +186,13 @@ impl SgComplianceScanner {
         self.reports.write(&listed, &units).await?;
         info!(sweep, units = units.len(), "a sweep begins");
         Ok(json!({ "sweep": sweep, "bucket": self.reports.bucket(), "key": listed }))
+    }
+
+    /// The regions that are open to our own account.
+    async fn open_regions(&self, now: Timestamp) -> Result<Vec<String>> {
+        let run = self.clock.new_run();
+        let visit = Visit { account: &self.owner, region: &self.home_region, partition: &self.partition, run, now, actions: vec![REGIONS] };
+        open_regions(&self.home.enter(visit).await?).await
     }
 
     /// Never fails but where its row cannot be written: everything else is what the row says.

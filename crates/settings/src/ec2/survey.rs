@@ -16,7 +16,8 @@ use crate::{found, gated};
 
 const INTERFACES: &str = "ec2:DescribeNetworkInterfaces";
 const ROUTES: &str = "ec2:DescribeRouteTables";
-const REGIONS: &str = "ec2:DescribeRegions";
+/// What [`open_regions`] reads.
+pub const REGIONS: &str = "ec2:DescribeRegions";
 const PAGE: i32 = 1000;
 
 /// What a survey reads.
@@ -34,16 +35,15 @@ pub const READS: &[Action] = &[
 /// When they cannot be read. A group that is gone is no error.
 pub async fn survey(account: &Account, only: Option<&str>) -> Result<Survey> {
     let client = account.client(gated!(aws_sdk_ec2));
-    let mut groups = match only {
-        Some(id) => named(&client, id).await?.iter().map(group).collect::<Vec<_>>(),
-        None => {
-            let mut pages = client.describe_security_groups().max_results(PAGE).into_paginator().send();
-            let mut groups = Vec::new();
-            while let Some(page) = pages.next().await {
-                groups.extend(page.called(GROUPS)?.security_groups().iter().map(group));
-            }
-            groups
+    let mut groups = if let Some(id) = only {
+        named(&client, id).await?.iter().map(group).collect::<Vec<_>>()
+    } else {
+        let mut pages = client.describe_security_groups().max_results(PAGE).into_paginator().send();
+        let mut groups = Vec::new();
+        while let Some(page) = pages.next().await {
+            groups.extend(page.called(GROUPS)?.security_groups().iter().map(group));
         }
+        groups
     };
     let mut found_groups: BTreeMap<String, Group> = groups.drain(..).map(|group| (group.id.clone(), group)).collect();
     if found_groups.is_empty() {
@@ -162,11 +162,12 @@ pub async fn with_named_groups(account: &Account, mut survey: Survey) -> Result<
     }
 }
 
-/// The regions that are open in the account of `sdk`.
+/// The regions that are open to an account.
 ///
 /// # Errors
 /// When they cannot be read.
-pub async fn open_regions(sdk: &aws_types::SdkConfig) -> Result<Vec<String>> {
-    let answer = aws_sdk_ec2::Client::new(sdk).describe_regions().send().await.called(REGIONS)?;
+pub async fn open_regions(account: &Account) -> Result<Vec<String>> {
+    let client = account.client(gated!(aws_sdk_ec2));
+    let answer = client.describe_regions().send().await.called(REGIONS)?;
     Ok(answer.regions().iter().filter_map(|region| region.region_name().map(str::to_owned)).collect())
 }

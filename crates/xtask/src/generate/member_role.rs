@@ -74,14 +74,20 @@ fn reader() -> String {
         grouped.entry(action.on).or_default().push(action.name);
     }
     let statements: String = grouped.into_iter().map(|(on, names)| statement(&((on, None), names))).collect();
-    let statements: String = statements.lines().map(|line| format!("    {line}\n")).collect();
-    format!("{READER}{statements}")
+    let mut text = READER.to_owned();
+    for line in statements.lines() {
+        let _ = writeln!(text, "    {line}");
+    }
+    text
 }
 
 /// The policy that keeps a principal from changing security groups.
 fn quarantine() -> String {
-    let denied: String = DENIED.iter().map(|action| format!("              - {action}\n")).collect();
-    format!("{QUARANTINE}{denied}            Resource: \"*\"\n")
+    let mut text = QUARANTINE.to_owned();
+    for action in DENIED {
+        let _ = writeln!(text, "              - {action}");
+    }
+    text + "            Resource: \"*\"\n"
 }
 
 fn statement(((on, when), names): &Statement) -> String {
