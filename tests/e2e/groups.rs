@@ -422,16 +422,18 @@ async fn mended_by_hand() {
 async fn approved() {
     let place = GROUPS.place().await;
     GROUPS.rule(&place.account, "mode: approve").await;
-    GROUPS.group_policy(&place.account, enforced("remediate")).await;
+    GROUPS.group_policy(&place.account, json!({"enforcement": {"steps": {"critical": "remediate"}}})).await;
     let group = group(&place).await;
-    open(&place, &group, &[rule(22, 22, "0.0.0.0/0", "hurry")]).await;
+    open(&place, &group, &[rule(22, 22, "0.0.0.0/0", "hurry"), rule(3389, 3389, "0.0.0.0/0", "only reported")]).await;
     let before = state(&place, &group).await;
     let (asff, _) = with_outcome(&place, &group, "SSH", "needs-approval").await;
     assert_eq!(state(&place, &group).await, before);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     GROUPS.choose("RedressApprove", &asff);
     with_outcome(&place, &group, "SSH", "remediated").await;
-    assert!(!state(&place, &group).await.0.iter().any(|rule| rule.contains(" 22-22 ")));
+    let (rules, _) = state(&place, &group).await;
+    assert!(!rules.iter().any(|rule| rule.contains(" 22-22 ")), "{rules:?}");
+    assert!(rules.iter().any(|rule| rule.contains(" 3389-3389 ")), "the yes was to the question, and to no more: {rules:?}");
 }
 
 /// Asks for a scan as people do, and waits for its result.

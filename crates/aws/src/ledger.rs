@@ -67,6 +67,9 @@ pub struct Asked {
     pub until: Option<Timestamp>,
     /// The run that put it.
     pub run: RunId,
+    /// The parameters of the job that led to it: the answer is to what was asked with them.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub params: serde_json::Value,
 }
 
 impl Asked {

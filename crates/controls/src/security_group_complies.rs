@@ -41,8 +41,7 @@ pub struct GroupParams {
     /// The security-group policy; the one that is shipped without it.
     #[schemars(skip)]
     pub policy: Option<Box<Policy>>,
-    /// How far each violated rule of it is enforced. Without it, as far as the policy says; and where it only reports, a person who asks for
-    /// the remediation has all of it remediated.
+    /// How far each violated rule of it is enforced. Without it a person asked: what is wrong is remediated at least.
     #[schemars(skip)]
     pub enforce: Option<BTreeMap<String, Step>>,
     /// Why the policy cannot be relied on: nothing is said or done until it can.
@@ -164,12 +163,10 @@ fn tell(violation: &Violation) -> String {
     format!("{}: take what offends out of {rules} (rule {} of the policy, which is enforced by tags).", violation.why(), violation.rule_id)
 }
 
-/// What a person wants who asks without saying how far: what the policy would do, and at least that it is done.
+/// What a person wants who asks without saying how far: that it is done, whatever the policy would do by itself.
 fn as_asked(mut steps: BTreeMap<String, Step>) -> BTreeMap<String, Step> {
-    if steps.values().all(|step| *step < Step::Remediate) {
-        for step in steps.values_mut() {
-            *step = Step::Remediate;
-        }
+    for step in steps.values_mut() {
+        *step = Step::Remediate.max(*step);
     }
     steps
 }
@@ -304,11 +301,10 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_gets_what_the_policy_would_do_or_at_least_a_remediation() {
+    fn who_asks_gets_all_of_it_remediated() {
         let asked = GroupParams { enforce: None, ..params(&[]) };
         let both = state(&["tcp 22 from 0.0.0.0/0", "tcp 3389 from 0.0.0.0/0"], &[]);
-        assert_eq!(set(&both, &asked).inbound.len(), 1, "the one that the policy has remediated");
-        assert!(set(&state(&["tcp 3389 from 0.0.0.0/0"], &[]), &asked).inbound.is_empty(), "the policy only tags it, a person asks for it");
+        assert!(set(&both, &asked).inbound.is_empty(), "the policy only tags the second, a person asks for it");
     }
 
     #[test]

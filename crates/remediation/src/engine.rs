@@ -147,7 +147,7 @@ impl<'a> Engine<'a> {
         };
         let run = Run { id, started, memory, interrupted };
         let mut calls = Vec::new();
-        let (work, aside, found) = self.work_on(work, &run, &mut calls).await;
+        let (work, aside, found) = self.work_on(&work.answering(&run.memory), &run, &mut calls).await;
         let work = &work;
         let found = match found {
             Ok(Some(found)) => Ok(found),

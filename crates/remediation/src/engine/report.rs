@@ -52,6 +52,7 @@ impl Engine<'_> {
                 at: ended,
                 until: question.until,
                 run: run.id,
+                params: work.params_asked_with(&run.memory),
             };
             // Put again, the same question is as old as it is: an answer to it may be on its way.
             match controls.iter().find_map(|id| run.memory.get(id)?.asked.as_ref()).filter(|standing| standing.stands_for(&new, ended)) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use redress_aws::Result;
+use redress_aws::{Memory, Result};
 use redress_model::{
     Class, ControlId, Digest, Intent, Job, Mode, Policy, Request, Resource,
     job::FindingKey,
@@ -111,6 +111,29 @@ impl Work {
             Ok(View::new(view.entry, policy.decide(&case, now)).given(&view.given))
         };
         Ok(Self { views: self.views.iter().map(view).collect::<Result<_>>()?, undecided: None, ..self.clone() })
+    }
+
+    /// An answer is to the question as it was put: where the job that brings it says nothing of its own, what came with the question holds.
+    pub(super) fn answering(&self, memory: &Memory) -> Self {
+        let says_something = self.jobs.iter().any(|job| !job.params.is_null());
+        if self.intent != Intent::Approved || says_something {
+            return self.clone();
+        }
+        let view = |view: &View| {
+            let asked = view.entry.id().ok().and_then(|id| memory.get(&id)?.asked.as_ref());
+            let Some(asked) = asked.and_then(|asked| asked.params.as_object()) else { return view.clone() };
+            let mut given = view.given.as_object().cloned().unwrap_or_default();
+            given.extend(asked.clone());
+            view.clone().given(&Json::Object(given))
+        };
+        Self { views: self.views.iter().map(view).collect(), ..self.clone() }
+    }
+
+    /// What came with the job that asks, or, where it answers and asks again, with the question.
+    pub(super) fn params_asked_with(&self, memory: &Memory) -> Json {
+        let own = self.jobs.iter().map(|job| job.params.clone()).find(|params| !params.is_null());
+        let standing = || self.views.iter().find_map(|view| Some(memory.get(&view.entry.id().ok()?)?.asked.as_ref()?.params.clone()));
+        own.or_else(|| standing().filter(|_| self.intent == Intent::Approved)).unwrap_or_default()
     }
 
     /// The work for some of the controls only, and for the jobs that are about any of them.
