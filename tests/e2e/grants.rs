@@ -87,6 +87,7 @@ const UNSEEN: &[(&str, &str)] = &[
     ("ec2:DescribeNetworkInterfaceAttribute", "EFS reads the security groups of mount targets with it, in our name"),
     ("ec2:DescribeSubnets", "EFS makes mount targets with it, in our name"),
     ("elasticfilesystem:TagResource", "checked by EFS as part of CreateFileSystem with tags"),
+    ("iam:PassRole", "checked by EC2 and RDS as part of the call that takes a role, which the local AWS takes as one action"),
     ("kms:CreateGrant", "RDS uses keys of one's own with it, in our name"),
     ("kms:TagResource", "checked by KMS as part of CreateKey with tags"),
     ("logs:DescribeLogGroups", "for a log group that is there already"),

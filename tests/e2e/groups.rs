@@ -30,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("groups::a_manual_scan_looks_where_it_was_asked_to", manual),
         trial("groups::without_named_regions_a_sweep_looks_at_all_that_are_open_and_the_shipped_policy_changes_nothing", all_regions),
         trial("groups::the_thousand_and_first_rule_is_seen", many_rules),
+        trial("groups::a_prefix_list_that_is_the_world_is_the_world", prefix_list),
         trial("groups::a_throttled_scan_comes_again", throttled),
     ]
 }
@@ -561,6 +562,20 @@ async fn many_rules() {
     let row = row(&result, place.account.as_str(), "us-east-1");
     assert!(row["rules"].as_u64().unwrap() > 1000, "{row}");
     with_status(&place, &last, "SSH", "FAILED").await;
+}
+
+async fn prefix_list() {
+    let place = place(json!({})).await;
+    let group = group(&place).await;
+    let ec2 = ec2(&place);
+    let entry = |cidr: &str| aws_sdk_ec2::types::AddPrefixListEntry::builder().cidr(cidr).build();
+    let call = ec2.create_managed_prefix_list().prefix_list_name("halves").address_family("IPv4").max_entries(2);
+    let made = call.entries(entry("0.0.0.0/1")).entries(entry("128.0.0.0/1")).send().await.unwrap();
+    let list = made.prefix_list().and_then(|list| list.prefix_list_id()).unwrap().to_owned();
+    let from_list = aws_sdk_ec2::types::PrefixListId::builder().prefix_list_id(list).build();
+    let rule = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).prefix_list_ids(from_list).build();
+    open(&place, &group, &[rule]).await;
+    with_status(&place, &group, "SSH", "FAILED").await;
 }
 
 async fn throttled() {
