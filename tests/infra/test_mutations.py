@@ -54,7 +54,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.visibility_is_at_least_six_times_the_timeout: [
         ("CisRemediator.Timeout", 300),
         ("SweepQueue.VisibilityTimeout", DROP),
-        ("SgComplianceScanner.Timeout", 61),
+        ("SgComplianceScanner.Timeout", 121),
     ],
     rules.consumers_report_the_messages_that_failed: [
         ("CisRemediator.Events.Jobs.Properties.FunctionResponseTypes", DROP),

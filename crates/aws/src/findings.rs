@@ -6,7 +6,27 @@ use aws_sdk_securityhub::types::{
 use jiff::Timestamp;
 use redress_model::{Resource, job::FindingKey};
 
-use crate::{Account, Called, Error, Kind, Result};
+use crate::{Account, Called};
+
+/// What a finding of our own says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnVerdict {
+    /// All is well.
+    Passed,
+    /// It is not.
+    Failed,
+    /// There is no verdict, and why.
+    NotJudged(String),
+}
+
+/// A finding that Security Hub does not have, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotImported {
+    /// Its id.
+    pub id: String,
+    /// Why.
+    pub why: String,
+}
 
 /// A finding of our own. The id is stable, so that it is the same finding each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +45,8 @@ pub struct OwnFinding {
     pub remedy: String,
     /// What it is about.
     pub resource: Resource,
-    /// Whether all is well.
-    pub has_passed: bool,
-    /// Why there is no verdict, where there is none.
-    pub not_judged: Option<String>,
+    /// What was found.
+    pub verdict: OwnVerdict,
     /// When it was first seen.
     pub since: Timestamp,
     /// When it was last looked at.
@@ -57,18 +75,16 @@ impl OwnFinding {
         FindingKey::asff(self.id.clone(), self.product())
     }
 
-    fn asff(&self) -> Result<AwsSecurityFinding> {
+    fn asff(&self) -> AwsSecurityFinding {
         let Resource { account, region, kind, id, .. } = &self.resource;
-        let status = match (self.has_passed, &self.not_judged) {
-            (_, Some(_)) => ComplianceStatus::NotAvailable,
-            (true, None) => ComplianceStatus::Passed,
-            (false, None) => ComplianceStatus::Failed,
+        let (status, severity, description) = match &self.verdict {
+            OwnVerdict::NotJudged(why) => (ComplianceStatus::NotAvailable, "INFORMATIONAL", why),
+            OwnVerdict::Passed => (ComplianceStatus::Passed, "INFORMATIONAL", &self.description),
+            OwnVerdict::Failed => (ComplianceStatus::Failed, self.severity, &self.description),
         };
-        let severity = if self.has_passed { "INFORMATIONAL" } else { self.severity };
         let resource = Asff::builder().r#type(kind).id(id).region(region.as_str()).partition(self.resource.partition.as_str().into());
         let recommendation = aws_sdk_securityhub::types::Recommendation::builder().text(cut(&self.remedy, 512)).build();
-        let description = self.not_judged.as_ref().unwrap_or(&self.description);
-        Ok(AwsSecurityFinding::builder()
+        AwsSecurityFinding::builder()
             .schema_version("2018-10-08")
             .id(&self.id)
             .product_arn(self.product())
@@ -86,25 +102,25 @@ impl OwnFinding {
             .compliance(Compliance::builder().status(status).build())
             .record_state(RecordState::Active)
             .resources(resource.build())
-            .build())
+            .build()
     }
 }
 
-/// Imports findings into the account and region that they are about.
-///
-/// # Errors
-/// When a call fails, or Security Hub refuses some: it may be off in this region.
-pub async fn import(account: &Account, findings: &[OwnFinding]) -> Result<()> {
+/// Imports findings into the account and region that they are about, and tells which Security Hub did not take: it may be off there.
+pub async fn import(account: &Account, findings: &[OwnFinding]) -> Vec<NotImported> {
     let client = account.client(|sdk, gate| {
         aws_sdk_securityhub::Client::from_conf(aws_sdk_securityhub::config::Builder::from(sdk).interceptor(gate).build())
     });
+    let mut left = Vec::new();
     for batch in findings.chunks(BATCH) {
-        let asff = batch.iter().map(OwnFinding::asff).collect::<Result<Vec<_>>>()?;
-        let answer = client.batch_import_findings().set_findings(Some(asff)).send().await.called(IMPORT)?;
-        if let Some(failed) = answer.failed_findings().first() {
-            let why = format!("{}: {}", failed.error_code().unwrap_or_default(), failed.error_message().unwrap_or_default());
-            return Err(Error::new(Kind::Rejected, IMPORT, why));
+        let asff = batch.iter().map(OwnFinding::asff).collect();
+        match client.batch_import_findings().set_findings(Some(asff)).send().await.called(IMPORT) {
+            Ok(answer) => left.extend(answer.failed_findings().iter().map(|failed| {
+                let why = format!("{}: {}", failed.error_code().unwrap_or_default(), failed.error_message().unwrap_or_default());
+                NotImported { id: failed.id().unwrap_or_default().to_owned(), why }
+            })),
+            Err(error) => left.extend(batch.iter().map(|finding| NotImported { id: finding.id.clone(), why: error.to_string() })),
         }
     }
-    Ok(())
+    left
 }

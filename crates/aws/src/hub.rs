@@ -87,8 +87,12 @@ impl SecurityHub {
                 call = call.workflow(WorkflowUpdate::builder().status(status).build());
             }
             let answer = call.send().await.called(UPDATE)?;
-            // A finding that is gone needs no note; anything else may pass later.
-            let bad = answer.unprocessed_findings().iter().find(|left| left.error_code() != Some("FindingNotFound"));
+            // A finding that is gone needs no note; anything else may pass later. One of our own was imported a moment ago, and comes.
+            let is_own = |arn: Option<&str>| arn.is_some_and(|arn| arn.ends_with("/default"));
+            let bad = answer.unprocessed_findings().iter().find(|left| {
+                let of = left.finding_identifier().and_then(|finding| finding.product_arn());
+                left.error_code() != Some("FindingNotFound") || is_own(of)
+            });
             left = left.or(bad.map(|left| unprocessed(left.error_code().unwrap_or_default(), left.error_message().unwrap_or_default())));
         }
         left.map_or(Ok(()), Err)

@@ -30,7 +30,7 @@ pub use bus::{Bus, EventBus, NoBus};
 pub use clock::{Clock, SystemClock};
 pub use deployment::Deployment;
 pub use error::{Called, Error, Kind, Result};
-pub use findings::{IMPORTS, OwnFinding, import};
+pub use findings::{IMPORTS, NotImported, OwnFinding, OwnVerdict, import};
 pub use gate::{Gate, iam_action};
 pub use hub::{Annotation, Hub, NoHub, SecurityHub, StillFailing};
 pub use ledger::{Asked, Begun, DynamoLedger, Last, Ledger, List, Listed, Memory};

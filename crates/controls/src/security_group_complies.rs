@@ -90,7 +90,10 @@ impl Control for SecurityGroupComplies {
         let rules = params.policy.as_ref().map_or_else(|| shipped().of_account(&facts.account), |policy| policy.of_account(&facts.account));
         let group = group(value, facts);
         let judge = |group: &Group| -> Judged { rules.judge(group, &facts.lists, facts.now) };
-        let violations = judge(&group).violations;
+        let Judged { violations, exempt, .. } = judge(&group);
+        // What is exempt is not good: it is left. A job that is about it, or about all, is told so.
+        let is_asked = |rule: &String| params.enforce.as_ref().is_none_or(|enforce| enforce.contains_key(rule));
+        let excused = exempt.iter().find(|one| is_asked(&one.violation.rule_id));
         let reach = if facts.interfaces == 0 { Reach::Unattached } else { Reach::Private };
         let steps = params.enforce.clone().unwrap_or_else(|| as_asked(rules.steps(&violations, reach)));
         let step = |violation: &Violation| steps.get(&violation.rule_id).copied().unwrap_or_default();
@@ -99,7 +102,7 @@ impl Control for SecurityGroupComplies {
             Step::Report | Step::Tag => group.clone(),
             Step::Remediate => {
                 let offending: Vec<&Violation> = violations.iter().filter(|one| step(one) == Step::Remediate).collect();
-                match mend(&group, &offending, &rules, &facts.lists) {
+                match mend(&group, &offending, &facts.lists) {
                     Ok(to) => to,
                     Err(error) => {
                         return Want::Tell(format!("{error} (rule {} of the policy)", offending.first().map_or("", |one| &one.rule_id)));
@@ -118,7 +121,7 @@ impl Control for SecurityGroupComplies {
         let is_changed = (&to.inbound, &to.outbound) != (&group.inbound, &group.outbound);
         let mut tags = value.tags.clone();
         match (left.first(), violations.first()) {
-            (Some(worst), _) if farthest >= Step::Tag => {
+            (Some(worst), _) if farthest >= Step::Tag || tags.contains_key(STATUS) => {
                 tags.insert(STATUS.into(), "NON_COMPLIANT".into());
                 tags.insert(COUNT.into(), left.len().to_string());
                 tags.insert(REASON.into(), taggable(worst.why()));
@@ -132,7 +135,7 @@ impl Control for SecurityGroupComplies {
                 tags.insert(REMEDIATED.into(), "true".into());
             }
             // Somebody else mended it.
-            (None, None) if tags.get(STATUS).is_some_and(|status| status == "NON_COMPLIANT") => {
+            (None, None) if exempt.is_empty() && tags.get(STATUS).is_some_and(|status| status == "NON_COMPLIANT") => {
                 tags.insert(STATUS.into(), "COMPLIANT".into());
                 tags.insert(COUNT.into(), "0".into());
                 tags.remove(REASON);
@@ -149,9 +152,13 @@ impl Control for SecurityGroupComplies {
             return Want::Set(to);
         }
         // Tags are no remedy: the finding stays open.
-        match left.iter().find(|one| step(one) == Step::Tag) {
-            Some(one) => Want::Tell(tell(one)),
-            None => Want::Keep,
+        match (left.iter().find(|one| step(one) == Step::Tag), excused) {
+            (Some(one), _) => Want::Tell(tell(one)),
+            (None, Some(one)) => Want::Tell(format!(
+                "it is exempt from {} by the security-group policy: {} (allowed by {}). Nothing is to be done until that ends.",
+                one.violation.rule_id, one.reason, one.by
+            )),
+            (None, None) => Want::Keep,
         }
     }
 }
@@ -305,6 +312,30 @@ mod tests {
         let asked = GroupParams { enforce: None, ..params(&[]) };
         let both = state(&["tcp 22 from 0.0.0.0/0", "tcp 3389 from 0.0.0.0/0"], &[]);
         assert!(set(&both, &asked).inbound.is_empty(), "the policy only tags the second, a person asks for it");
+    }
+
+    #[test]
+    fn what_is_exempt_is_neither_changed_nor_called_good() {
+        let exempt = json!({
+            "prohibited_rules": {"inbound": [{"rule_id": "SSH", "protocol": "tcp", "port_range": 22, "source": "0.0.0.0/0"}]},
+            "exemptions": {"security_group_exemptions": {"sg-1": {"reason": "legacy", "approved_by": "ann"}}},
+        });
+        let params = GroupParams { policy: Some(Box::new(Policy::parse(&exempt.to_string()).unwrap())), enforce: None, broken: None };
+        let tagged = state(&OPEN, &[(STATUS, "NON_COMPLIANT"), (COUNT, "1")]);
+        for value in [state(&OPEN, &[]), tagged] {
+            let want = SecurityGroupComplies::want(&value, &facts(1), &params);
+            assert!(matches!(&want, Want::Tell(steps) if steps.contains("legacy") && steps.contains("ann")), "{want:?}");
+        }
+    }
+
+    #[test]
+    fn remediated_is_taken_back_when_something_offends_again() {
+        let again = state(&OPEN, &[(STATUS, "COMPLIANT"), (COUNT, "0"), (REASON, "x"), (REMEDIATED, "true")]);
+        let Want::Set(to) = SecurityGroupComplies::want(&again, &facts(1), &params(&[("SSH", Step::Report)])) else {
+            panic!("nothing is set")
+        };
+        assert_eq!((to.tags[STATUS].as_str(), to.tags.get(REMEDIATED)), ("NON_COMPLIANT", None));
+        assert_eq!(to.inbound, again.inbound);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value as Json;
 
-use crate::{Direction, Group, services::protocol};
+use crate::{Direction, services::protocol};
 
 /// How bad a violation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -305,6 +305,7 @@ pub struct AllowedRule {
 
 /// A rule that says which way it looks; inbound without a word.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DirectedRule<R> {
     /// Which way.
     #[serde(default = "inbound")]
@@ -636,6 +637,9 @@ pub struct Mistake {
     pub what: String,
 }
 
+/// So many calls of a principal are remembered.
+const MOST_COUNTED: u32 = 200;
+
 const fn yes() -> bool {
     true
 }
@@ -743,12 +747,17 @@ impl Policy {
             if !matches!(one.emergency_action, Step::Remediate | Step::Lockdown) {
                 wrong(format!("{path}.emergency_action"), "write remediate or lockdown");
             }
+            if one.detection_rules.mass_operations_detected.threshold >= MOST_COUNTED {
+                let path = format!("{path}.detection_rules.mass_operations_detected.threshold");
+                wrong(path, "write a number below 200: no more calls are counted");
+            }
         }
-        if self.anywhere.ipv4_wider_than > 32 {
-            wrong("anywhere.ipv4_wider_than".into(), "a prefix length is 32 at most");
+        // Nothing is wider than the world, of which public IPv6 is an eighth.
+        if !(1..=32).contains(&self.anywhere.ipv4_wider_than) {
+            wrong("anywhere.ipv4_wider_than".into(), "write a prefix length from 1 to 32");
         }
-        if self.anywhere.ipv6_wider_than > 128 {
-            wrong("anywhere.ipv6_wider_than".into(), "a prefix length is 128 at most");
+        if !(4..=128).contains(&self.anywhere.ipv6_wider_than) {
+            wrong("anywhere.ipv6_wider_than".into(), "write a prefix length from 4 to 128");
         }
         mistakes
     }
@@ -796,13 +805,6 @@ impl Policy {
             }
         }
         doubts
-    }
-
-    /// The environment of a group, in lower case.
-    pub fn environment_of(&self, group: &Group) -> Option<String> {
-        let tag = self.environment_tag.as_deref().unwrap_or("Environment");
-        let found = group.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(tag));
-        found.map(|(_, value)| value.to_lowercase())
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Violation {
     pub reason: String,
     /// What offends.
     pub offences: Vec<Offence>,
+    /// What an open source is replaced by.
+    #[serde(skip)]
+    pub(crate) replacement: Vec<Source>,
 }
 
 impl Violation {
@@ -58,6 +61,8 @@ pub(crate) struct Atom<'a> {
     public: (u128, u128),
     group: Option<&'a str>,
     list: Option<&'a str>,
+    /// A prefix list of which nobody could tell what it holds: it may be anything.
+    is_unknown: bool,
 }
 
 /// The rules of a group, as sets.
@@ -93,7 +98,11 @@ pub(crate) fn addresses(source: &Source, lists: &PrefixLists) -> Addresses {
 
 impl<'a> Atom<'a> {
     fn of(rule: &'a Rule, lists: &PrefixLists) -> Self {
-        let addresses = addresses(&rule.source, lists);
+        let addresses = match &rule.source {
+            // Traffic from a host's own loopback reaches no network interface.
+            Source::V4(net) if net.network().is_loopback() && net.prefix_len() >= 8 => Addresses::default(),
+            source => addresses(source, lists),
+        };
         let public = match &rule.source {
             Source::Group { .. } => (0, 0),
             // A narrow network is never wide: what is public of it need not be told apart.
@@ -109,6 +118,7 @@ impl<'a> Atom<'a> {
             public,
             group: if let Source::Group { id, .. } = &rule.source { Some(id) } else { None },
             list: if let Source::PrefixList(id) = &rule.source { Some(id) } else { None },
+            is_unknown: matches!(&rule.source, Source::PrefixList(id) if !lists.contains_key(id)),
         }
     }
 
@@ -166,6 +176,7 @@ pub(crate) fn judge<'p>(
         description: rule.description.clone(),
         reason: rule.reason.clone(),
         offences,
+        replacement: rule.replacement.clone(),
     })
 }
 
@@ -178,12 +189,14 @@ fn may_offend<'a, 'b: 'a>(policy: &Rules, rule: &Compiled, atoms: impl Iterator<
                 v4 = v4.saturating_add(atom.public.0);
                 v6 = v6.saturating_add(atom.public.1);
                 let is_wide = (scope.anywhere_v4 && v4 > policy.wide_v4) || (scope.anywhere_v6 && v6 > policy.wide_v6);
-                if is_wide || atom.addresses.meets(&scope.addresses) || names(scope, atom) {
+                let is_named = names(scope, atom) || (atom.is_unknown && scope.is_everywhere());
+                if is_wide || is_named || atom.addresses.meets(&scope.addresses) {
                     return true;
                 }
             }
             Kind::Restricted(scope) => {
-                let is_allowed = names(scope, atom) || (atom.group.is_none() && atom.addresses.minus(&scope.addresses).is_empty());
+                let is_inside = atom.group.is_none() && !atom.is_unknown && atom.addresses.minus(&scope.addresses).is_empty();
+                let is_allowed = names(scope, atom) || is_inside;
                 if !is_allowed {
                     return true;
                 }
@@ -233,7 +246,7 @@ fn offending(policy: &Rules, kind: &Kind, present: &[(usize, &Atom<'_>)], allowe
     match kind {
         Kind::Prohibited(scope) => {
             for (index, atom, addresses) in &left {
-                if names(scope, atom) {
+                if names(scope, atom) || (atom.is_unknown && scope.is_everywhere()) {
                     found.push((*index, None));
                     continue;
                 }
@@ -256,8 +269,8 @@ fn offending(policy: &Rules, kind: &Kind, present: &[(usize, &Atom<'_>)], allowe
                 if names(scope, atom) {
                     continue;
                 }
-                // Members of a group are no addresses that could be taken out.
-                if atom.group.is_some() {
+                // Members of a group, and what nobody knows, are no addresses that could be taken out.
+                if atom.group.is_some() || atom.is_unknown {
                     found.push((*index, None));
                     continue;
                 }

@@ -1,6 +1,10 @@
 //! The smallest change that makes a group comply: what offends is taken out of the rules that offend, and everything else stays.
 
-use crate::{Addresses, Group, PrefixLists, Rule, Rules, Services, Source, Spans, Violation, judge::addresses, services};
+use crate::{
+    Addresses, Group, PrefixLists, Rule, Services, Source, Spans, Violation,
+    judge::addresses,
+    services::{self, Families},
+};
 
 /// What is left of the rules would be too many rules: AWS allows 60 in a direction by default.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +24,7 @@ const PARTS: usize = 20;
 ///
 /// # Errors
 /// When what is left of a rule cannot reasonably be written in rules.
-pub fn mend(group: &Group, violations: &[&Violation], policy: &Rules, lists: &PrefixLists) -> Result<Group, TooMany> {
+pub fn mend(group: &Group, violations: &[&Violation], lists: &PrefixLists) -> Result<Group, TooMany> {
     use crate::Direction::{Inbound, Outbound};
     let mended = |direction| {
         let mut rules: Vec<Rule> = Vec::new();
@@ -30,13 +34,13 @@ pub fn mend(group: &Group, violations: &[&Violation], policy: &Rules, lists: &Pr
             let cuts: Vec<Cut<'_>> = of_direction
                 .flat_map(|violation| {
                     let own = violation.offences.iter().filter(move |offence| offence.index == index);
-                    own.flat_map(move |offence| offence.pieces.iter().map(move |piece| Cut { of: &violation.rule_id, piece }))
+                    own.flat_map(move |offence| offence.pieces.iter().map(move |piece| Cut { replacement: &violation.replacement, piece }))
                 })
                 .collect();
             if cuts.is_empty() {
                 rules.push(rule.clone());
             } else {
-                parts.extend(left_of(rule, &cuts, policy, lists)?);
+                parts.extend(left_of(rule, &cuts, lists)?);
             }
         }
         for part in parts {
@@ -50,11 +54,11 @@ pub fn mend(group: &Group, violations: &[&Violation], policy: &Rules, lists: &Pr
 }
 
 struct Cut<'a> {
-    of: &'a str,
+    replacement: &'a [Source],
     piece: &'a (Services, Option<Addresses>),
 }
 
-fn left_of(rule: &Rule, cuts: &[Cut<'_>], policy: &Rules, lists: &PrefixLists) -> Result<Vec<Rule>, TooMany> {
+fn left_of(rule: &Rule, cuts: &[Cut<'_>], lists: &PrefixLists) -> Result<Vec<Rule>, TooMany> {
     let own = Spans::of([services::of_rule(&rule.protocol, rule.from_port, rule.to_port)]);
     let source = addresses(&rule.source, lists);
     // What is left of the source, with the services for which it is.
@@ -71,12 +75,13 @@ fn left_of(rule: &Rule, cuts: &[Cut<'_>], policy: &Rules, lists: &PrefixLists) -
     let was_all = rule.protocol == "-1";
     let is_v6 = !source.v6.is_empty() && source.v4.is_empty();
     let of = |services: &Services, source: Source| {
-        let is_v6 = match &source {
-            Source::V6(_) => true,
-            Source::V4(_) => false,
-            Source::PrefixList(_) | Source::Group { .. } => is_v6,
+        let families = match &source {
+            Source::V6(_) => Families::V6,
+            Source::PrefixList(_) if is_v6 => Families::V6,
+            Source::V4(_) | Source::PrefixList(_) => Families::V4,
+            Source::Group { .. } => Families::Both,
         };
-        let spans = services::in_rules(services, was_all, is_v6);
+        let spans = services::in_rules(services, was_all.then_some(families));
         spans.into_iter().map(move |(protocol, from, to)| Rule { source: source.clone(), ..rule.with_ports(&protocol, from, to) })
     };
     let mut parts: Vec<Rule> = of(&untouched, rule.source.clone()).collect();
@@ -91,8 +96,8 @@ fn left_of(rule: &Rule, cuts: &[Cut<'_>], policy: &Rules, lists: &PrefixLists) -
         }
     }
     for cut in cuts {
-        for source in policy.replacement(cut.of) {
-            parts.extend(of(&cut.piece.0.and(&own), source.clone()));
+        for source in cut.replacement.iter().flat_map(|source| within(source, cut.piece.1.as_ref(), lists)) {
+            parts.extend(of(&cut.piece.0.and(&own), source));
         }
     }
     parts.sort_by(|one, other| one.atom().cmp(&other.atom()));
@@ -101,6 +106,22 @@ fn left_of(rule: &Rule, cuts: &[Cut<'_>], policy: &Rules, lists: &PrefixLists) -
         return Err(TooMany { rule: rule.to_string(), parts: parts.len() });
     }
     Ok(parts)
+}
+
+/// What of a replacement lies within what is taken away: nothing is opened that was not open.
+fn within(source: &Source, cut: Option<&Addresses>, lists: &PrefixLists) -> Vec<Source> {
+    let Some(cut) = cut else { return Vec::new() };
+    match source {
+        Source::V4(_) | Source::V6(_) => cut.and(&addresses(source, lists)).nets().into_iter().map(Source::from).collect(),
+        Source::PrefixList(list) => {
+            let is_within = match lists.get(list) {
+                Some(_) => addresses(source, lists).minus(cut).is_empty(),
+                None => cut.v4 == Spans::all() || cut.v6 == Spans::all(),
+            };
+            is_within.then(|| source.clone()).into_iter().collect()
+        }
+        Source::Group { .. } => vec![source.clone()],
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

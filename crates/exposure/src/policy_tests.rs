@@ -50,7 +50,7 @@ fn run(policy: &Policy, test: &PolicyTest, now: Timestamp) -> Result<Vec<String>
     }
     if test.expect.inbound_after.is_some() || test.expect.outbound_after.is_some() {
         let all: Vec<&Violation> = judged.violations.iter().collect();
-        let after = mend(&group, &all, &rules, &test.prefix_lists).map_err(|error| error.to_string())?;
+        let after = mend(&group, &all, &test.prefix_lists).map_err(|error| error.to_string())?;
         let texts = |rules: &[Rule]| rules.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
         let expected = |rules: &[String]| read(rules).map(|rules| rules.iter().map(ToString::to_string).collect::<Vec<_>>());
         if let Some(inbound) = &test.expect.inbound_after {

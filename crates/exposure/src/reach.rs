@@ -34,12 +34,6 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// How far the members of `group` can be reached.
-    pub fn of<'a>(group: &str, interfaces: impl IntoIterator<Item = &'a Interface>) -> Self {
-        let own = interfaces.into_iter().filter(|interface| interface.groups.iter().any(|id| id == group));
-        own.map(|interface| if interface.is_public { Self::Public } else { Self::Private }).max().unwrap_or_default()
-    }
-
     /// A severity, weighed: what nobody has can hurt nobody yet.
     #[must_use]
     pub fn weighs(self, severity: Severity) -> Severity {
@@ -150,9 +144,13 @@ mod tests {
     #[test]
     fn what_nobody_has_weighs_less() {
         let interface = |is_public| Interface { groups: vec!["sg-a".into()], is_public, ..Interface::default() };
-        assert_eq!(Reach::of("sg-b", &[interface(true)]), Reach::Unattached);
-        assert_eq!(Reach::of("sg-a", &[interface(false)]), Reach::Private);
-        assert_eq!(Reach::of("sg-a", &[interface(false), interface(true)]), Reach::Public);
+        let reach = |interfaces: Vec<Interface>| {
+            let survey = crate::Survey { interfaces, ..crate::Survey::default() };
+            survey.reaches().get("sg-a").copied()
+        };
+        assert_eq!(reach(vec![]), None);
+        assert_eq!(reach(vec![interface(false)]), Some(Reach::Private));
+        assert_eq!(reach(vec![interface(false), interface(true)]), Some(Reach::Public));
         assert_eq!(Reach::Unattached.weighs(Severity::Critical), Severity::High);
         assert_eq!(Reach::Public.weighs(Severity::Critical), Severity::Critical);
     }

@@ -92,6 +92,8 @@ impl fmt::Display for Rule {
         match (protocol.as_str(), from_port, to_port) {
             ("-1", ..) => write!(f, "all traffic from {source}"),
             (_, -1, _) => write!(f, "{protocol} from {source}"),
+            ("icmp" | "icmpv6" | "1" | "58", kind, -1) => write!(f, "{protocol} {kind} from {source}"),
+            ("icmp" | "icmpv6" | "1" | "58", kind, code) => write!(f, "{protocol} {kind}/{code} from {source}"),
             (_, from, to) if from == to => write!(f, "{protocol} {from} from {source}"),
             (_, from, to) => write!(f, "{protocol} {from}-{to} from {source}"),
         }
@@ -116,8 +118,15 @@ impl FromStr for Rule {
         };
         crate::services::protocol(protocol)?;
         let port = |text: &str| text.parse::<i32>().ok().filter(|port| (0..=65_535).contains(port)).ok_or_else(wrong);
-        let (from_port, to_port) = match ports.map(|ports| ports.split_once('-').unwrap_or((ports, ports))) {
+        let is_icmp = ["icmp", "icmpv6"].contains(&protocol);
+        let (from_port, to_port) = match ports.filter(|_| !is_icmp).map(|ports| ports.split_once('-').unwrap_or((ports, ports))) {
             Some((from, to)) => (port(from)?, port(to)?),
+            // A type, and a code where it matters.
+            None if is_icmp => match ports.map(|ports| ports.split_once('/').unwrap_or((ports, ""))) {
+                Some((kind, "")) => (port(kind)?, -1),
+                Some((kind, code)) => (port(kind)?, port(code)?),
+                None => (-1, -1),
+            },
             None if ["tcp", "udp"].contains(&protocol) => (0, 65_535),
             None => (-1, -1),
         };

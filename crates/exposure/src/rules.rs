@@ -104,18 +104,32 @@ pub struct Judged {
     pub unresolved: Vec<String>,
 }
 
-fn plain(peers: &Peers, prohibits: bool) -> Scope {
-    let is_world = |net: &&IpNet| net.prefix_len() == 0;
-    // For what is allowed, the world is every address. What is prohibited to the world is only prohibited at large.
-    let (world, narrow): (Vec<_>, Vec<_>) =
-        if prohibits { peers.nets.iter().partition(is_world) } else { (Vec::new(), peers.nets.iter().collect()) };
+/// What is prohibited: to the world means at large.
+fn at_large(peers: &Peers) -> Scope {
+    let (world, narrow): (Vec<_>, Vec<_>) = peers.nets.iter().partition(|net| net.prefix_len() == 0);
     Scope {
         anywhere_v4: world.iter().any(|net| matches!(net, IpNet::V4(_))),
         anywhere_v6: world.iter().any(|net| matches!(net, IpNet::V6(_))),
-        addresses: narrow.into_iter().copied().collect(),
+        addresses: narrow.into_iter().collect(),
+        ..to_the_letter(peers)
+    }
+}
+
+/// What is allowed: the world is every address.
+fn to_the_letter(peers: &Peers) -> Scope {
+    Scope {
+        addresses: peers.nets.iter().copied().collect(),
         groups: peers.groups.clone(),
         lists: peers.lists.clone(),
         any_group: peers.any_group,
+        ..Scope::default()
+    }
+}
+
+impl Scope {
+    /// Whether every address is meant.
+    pub(crate) fn is_everywhere(&self) -> bool {
+        self.addresses == Addresses::all()
     }
 }
 
@@ -136,13 +150,13 @@ fn prohibited(rule: &ProhibitedRule, direction: Direction) -> Compiled {
         reason: rule.reason.clone(),
         direction,
         services: services::of_policy(rule.protocol.0, &rule.port_range.0),
-        kind: Kind::Prohibited(rule.source.as_ref().map_or_else(everywhere, |source| plain(source, true))),
+        kind: Kind::Prohibited(rule.source.as_ref().map_or_else(everywhere, at_large)),
         replacement: replacement.collect(),
     }
 }
 
 fn restricted(rule: &RestrictedRule, direction: Direction) -> Compiled {
-    let mut scope = plain(&rule.allowed_sources, false);
+    let mut scope = to_the_letter(&rule.allowed_sources);
     scope.any_group |= rule.allow_security_groups;
     Compiled {
         id: rule.rule_id.clone(),
@@ -157,7 +171,7 @@ fn restricted(rule: &RestrictedRule, direction: Direction) -> Compiled {
 }
 
 fn allowed(rule: &AllowedRule, direction: Direction) -> Allowance {
-    let scope = rule.source.as_ref().map_or_else(|| Scope { any_group: true, ..everywhere() }, |source| plain(source, false));
+    let scope = rule.source.as_ref().map_or_else(|| Scope { any_group: true, ..everywhere() }, to_the_letter);
     Allowance { direction, services: services::of_policy(rule.protocol.0, &rule.port_range.0), scope }
 }
 
@@ -265,11 +279,5 @@ impl Rules {
     /// What happens within seconds of a change.
     pub fn real_time(&self) -> &RealTime {
         &self.real_time
-    }
-
-    /// What an open source is replaced by.
-    pub(crate) fn replacement(&self, rule: &str) -> &[crate::Source] {
-        let all = std::iter::once(&self.base).chain(self.environments.values()).flat_map(|set| &set.rules);
-        all.filter(|known| known.id == rule).map(|known| known.replacement.as_slice()).next().unwrap_or_default()
     }
 }

@@ -63,9 +63,15 @@ pub(crate) fn of_rule(name: &str, from: i32, to: i32) -> (u32, u32) {
     }
 }
 
-/// What a rule of a policy is for: all of a protocol, or these ports of it. Ports of all protocols are those of TCP and UDP.
+/// What a rule of a policy is for: all of a protocol, or these ports of it; of ICMP, these types. Ports of all protocols are those of TCP and
+/// UDP.
 pub(crate) fn of_policy(protocol: Option<u32>, ports: &[(u16, u16)]) -> Services {
-    let span = |number: u32| ports.iter().map(move |(low, high)| places(number, i32::from(*low), i32::from(*high)));
+    let span = |number: u32| {
+        ports.iter().map(move |(low, high)| match number {
+            ICMP | ICMPV6 => (places(number, i32::from(*low), -1).0, places(number, i32::from(*high), -1).1),
+            _ => places(number, i32::from(*low), i32::from(*high)),
+        })
+    };
     match (protocol, ports.is_empty()) {
         (None, true) => Spans::one(0..=LAST),
         (None, false) => Spans::of(span(TCP).chain(span(UDP))),
@@ -74,16 +80,28 @@ pub(crate) fn of_policy(protocol: Option<u32>, ports: &[(u16, u16)]) -> Services
     }
 }
 
+/// The address families of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Families {
+    V4,
+    V6,
+    Both,
+}
+
 /// The protocol, first and last port of rules that admit just these services.
 ///
 /// "All traffic" less something is TCP's, UDP's and ICMP's rest and the tunnels': AWS takes one protocol in a rule, and there are 256.
-pub(crate) fn in_rules(services: &Services, was_all: bool, is_v6: bool) -> Vec<(String, i32, i32)> {
+pub(crate) fn in_rules(services: &Services, of_all: Option<Families>) -> Vec<(String, i32, i32)> {
     if services.iter().eq([(0, LAST)]) {
         return vec![("-1".to_owned(), -1, -1)];
     }
-    let icmp = if is_v6 { ICMPV6 } else { ICMP };
-    let numbers: Vec<u32> = if was_all {
-        [TCP, UDP, icmp].into_iter().chain(TUNNELS).collect()
+    let numbers: Vec<u32> = if let Some(families) = of_all {
+        let icmp: &[u32] = match families {
+            Families::V4 => &[ICMP],
+            Families::V6 => &[ICMPV6],
+            Families::Both => &[ICMP, ICMPV6],
+        };
+        [TCP, UDP].iter().chain(icmp).chain(&TUNNELS).copied().collect()
     } else {
         let mut numbers: Vec<u32> = services.iter().flat_map(|(start, end)| start / PORTS..=end / PORTS).collect();
         numbers.dedup();
@@ -203,14 +221,14 @@ mod tests {
     #[test]
     fn what_is_left_is_written_in_rules() {
         let left = rule("tcp", 0, 65_535).minus(&rule("tcp", 22, 22));
-        assert_eq!(in_rules(&left, false, false), [("tcp".to_owned(), 0, 21), ("tcp".to_owned(), 23, 65_535)]);
+        assert_eq!(in_rules(&left, None), [("tcp".to_owned(), 0, 21), ("tcp".to_owned(), 23, 65_535)]);
         let left = rule("-1", -1, -1).minus(&rule("tcp", 22, 22));
-        let rules = in_rules(&left, true, true);
+        let rules = in_rules(&left, Some(Families::V6));
         assert!(rules.contains(&("udp".to_owned(), 0, 65_535)) && rules.contains(&("icmpv6".to_owned(), -1, -1)), "{rules:?}");
         assert!(rules.contains(&("50".to_owned(), -1, -1)) && !rules.iter().any(|rule| rule.0 == "icmp"), "{rules:?}");
         let left = rule("icmp", -1, -1).minus(&rule("icmp", 8, -1));
-        assert_eq!(in_rules(&left, false, false).len(), 255);
-        assert_eq!(in_rules(&rule("icmp", 8, 1), false, false), [("icmp".to_owned(), 8, 1)]);
+        assert_eq!(in_rules(&left, None).len(), 255);
+        assert_eq!(in_rules(&rule("icmp", 8, 1), None), [("icmp".to_owned(), 8, 1)]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Survey {
 }
 
 /// What was found of one group; only groups of which there is something to say are told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Found {
     /// The group's id.
     pub group: String,
@@ -36,8 +36,8 @@ pub struct Found {
     pub exempt: Vec<Exempt>,
     /// Prefix lists that could not be looked into.
     pub unresolved: Vec<String>,
-    /// Its tags still call it wrong, and it is not.
-    pub is_called_wrong: bool,
+    /// Its tags call it wrong and it is not, or right and it is not.
+    pub is_miscalled: bool,
 }
 
 impl Survey {
@@ -71,8 +71,12 @@ impl Rules {
                 let severity = reach.weighs(violation.severity);
                 (violation, severity, self.step(severity))
             };
-            let is_called_wrong =
-                violations.is_empty() && group.tags.get("COMPLIANCE_STATUS").is_some_and(|status| status == "NON_COMPLIANT");
+            let called = group.tags.get("COMPLIANCE_STATUS").map(String::as_str);
+            let is_miscalled = match (called, violations.is_empty()) {
+                (Some("NON_COMPLIANT"), is_good) => is_good && exempt.is_empty(),
+                (Some(_), is_good) => !is_good,
+                (None, _) => false,
+            };
             Found {
                 group: group.id.clone(),
                 name: group.name.clone(),
@@ -80,12 +84,11 @@ impl Rules {
                 violations: violations.into_iter().map(weighed).collect(),
                 exempt,
                 unresolved,
-                is_called_wrong,
+                is_miscalled,
             }
         };
-        let says_something = |found: &Found| {
-            !found.violations.is_empty() || !found.exempt.is_empty() || !found.unresolved.is_empty() || found.is_called_wrong
-        };
+        let says_something =
+            |found: &Found| !found.violations.is_empty() || !found.exempt.is_empty() || !found.unresolved.is_empty() || found.is_miscalled;
         survey.groups.values().map(look).filter(says_something).collect()
     }
 }

@@ -28,7 +28,7 @@ fn ids(policy: &Policy, account: &str, group: &Group) -> Vec<String> {
 fn mended(policy: &Policy, group: &Group) -> Vec<String> {
     let rules = policy.of_account("");
     let judged = rules.judge(group, &PrefixLists::new(), jiff::Timestamp::UNIX_EPOCH);
-    let after = mend(group, &judged.violations.iter().collect::<Vec<_>>(), &rules, &PrefixLists::new()).unwrap();
+    let after = mend(group, &judged.violations.iter().collect::<Vec<_>>(), &PrefixLists::new()).unwrap();
     after.inbound.iter().map(ToString::to_string).collect()
 }
 
@@ -313,6 +313,79 @@ fn the_example_is_right_and_does_what_it_says() {
     let example = Policy::parse(&text).unwrap();
     assert_eq!(run_tests(&example, &example.tests, jiff::Timestamp::UNIX_EPOCH), []);
     assert!(example.doubts().is_empty() && example.tests.len() > 2);
+}
+
+#[test]
+fn a_typing_error_in_a_rule_of_an_environment_or_account_is_named_too() {
+    let rule = json!({"rule_id": "X", "port_range": 22, "soruce": "0.0.0.0/0"});
+    let told = mistakes(json!({"environment_specific": {"production": {"additional_restrictions": [rule]}}}));
+    assert!(told[0].contains("environment_specific.production.additional_restrictions[0]") && told[0].contains("soruce"), "{told:?}");
+    let told = mistakes(json!({"account_specific_overrides": {"111122223333": {"additional_prohibited_rules": [rule]}}}));
+    assert!(told[0].contains("soruce"), "{told:?}");
+}
+
+#[test]
+fn what_a_prefix_list_holds_that_nobody_may_look_into_may_be_anything() {
+    let unknown = group(&["tcp 22 from pl-unknown"]);
+    let restricted =
+        policy(json!({"restricted_rules": {"inbound": [{"rule_id": "R", "port_range": 22, "allowed_sources": ["10.0.0.0/8"]}]}}));
+    assert_eq!(ids(&restricted, "", &unknown), ["R"]);
+    let all = policy(json!({"prohibited_rules": {"inbound": [{"rule_id": "P", "port_range": 22}]}}));
+    assert_eq!(ids(&all, "", &unknown), ["P"]);
+}
+
+#[test]
+fn a_replacement_opens_nothing_that_was_not_open() {
+    let mut rule = ssh();
+    rule["source"] = json!(["0.0.0.0/0", "::/0"]);
+    rule["replace_source_with"] = json!(["10.0.0.0/8"]);
+    let replaced = policy(json!({"prohibited_rules": {"inbound": [rule]}}));
+    assert_eq!(mended(&replaced, &group(&["tcp 22 from 0.0.0.0/0"])), ["tcp 22 from 10.0.0.0/8"]);
+    assert_eq!(mended(&replaced, &group(&["tcp 22 from ::/0"])), [""; 0], "the other family was never open");
+    assert_eq!(mended(&replaced, &group(&["tcp 22 from 128.0.0.0/1"])), [""; 0], "nor was that half");
+}
+
+#[test]
+fn a_replacement_is_that_of_the_rule_in_force() {
+    let of = |net: &str| {
+        let rule = json!({"rule_id": "SSH", "port_range": 22, "source": "0.0.0.0/0", "replace_source_with": net});
+        json!({"additional_restrictions": [rule]})
+    };
+    let both = policy(json!({"environment_specific": {"dev": of("10.0.0.0/8"), "prod": of("10.1.0.0/16")}}));
+    let open = Group { tags: BTreeMap::from([("Environment".into(), "prod".into())]), ..group(&["tcp 22 from 0.0.0.0/0"]) };
+    assert_eq!(mended(&both, &open), ["tcp 22 from 10.1.0.0/16"]);
+}
+
+#[test]
+fn the_sign_of_a_lockdown_offends_nobody() {
+    let high = policy(json!({"prohibited_rules": {"inbound": [{"rule_id": "HIGH", "protocol": "tcp", "port_range": "32768-65535"}]}}));
+    let open = group(&["tcp 0-65535 from 0.0.0.0/0"]);
+    assert_eq!(ids(&high, "", &open), ["HIGH"]);
+    assert!(ids(&high, "", &locked_down(&open, "why")).is_empty());
+}
+
+#[test]
+fn ports_of_icmp_are_its_types() {
+    let echo =
+        policy(json!({"prohibited_rules": {"inbound": [{"rule_id": "ECHO", "protocol": "icmp", "port_range": 8, "source": "0.0.0.0/0"}]}}));
+    assert_eq!(ids(&echo, "", &group(&["icmp 8/0 from 0.0.0.0/0"])), ["ECHO"]);
+    assert_eq!(ids(&echo, "", &group(&["icmp 8 from 0.0.0.0/0"])), ["ECHO"]);
+    assert!(ids(&echo, "", &group(&["icmp 0/8 from 0.0.0.0/0", "icmp 3 from 0.0.0.0/0"])).is_empty());
+    assert_eq!(mended(&echo, &group(&["icmp 8 from 0.0.0.0/0"])), [""; 0]);
+}
+
+#[test]
+fn all_traffic_of_a_group_keeps_the_icmp_of_both_families() {
+    let any =
+        policy(json!({"prohibited_rules": {"inbound": [{"rule_id": "REF", "protocol": "tcp", "port_range": 22, "source": "any-group"}]}}));
+    let left = mended(&any, &group(&["all traffic from sg-1"]));
+    assert!(["icmp from sg-1", "icmpv6 from sg-1"].iter().all(|kept| left.contains(&(*kept).to_owned())), "{left:?}");
+}
+
+#[test]
+fn a_width_that_nothing_can_exceed_is_refused() {
+    assert_eq!(mistakes(json!({"anywhere": {"ipv4_wider_than": 0, "ipv6_wider_than": 3}})).len(), 2);
+    assert_eq!(mistakes(json!({"real_time_scanning": {"detection_rules": {"mass_operations_detected": {"threshold": 200}}}})).len(), 1);
 }
 
 #[test]

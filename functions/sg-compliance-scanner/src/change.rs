@@ -118,9 +118,14 @@ fn groups(detail: &Json) -> BTreeSet<String> {
     groups.extend(text(detail, "/responseElements/groupId").map(str::to_owned));
     let items = |json: &Json, pointer: &str| json.pointer(pointer).and_then(Json::as_array).cloned().unwrap_or_default();
     let of = |list: Vec<Json>| list.into_iter().filter_map(|item| text(&item, "/groupId").map(str::to_owned)).collect::<Vec<_>>();
-    groups.extend(of(items(parameters, "/groupSet/items")));
-    for interface in items(parameters, "/networkInterfaceSet/items") {
-        groups.extend(of(items(&interface, "/groupSet/items")));
+    // Calls that name a group by its name, and instances from launch templates, tell the ids in their answer.
+    let answer = detail.get("responseElements").unwrap_or(&Json::Null);
+    groups.extend(of(items(answer, "/securityGroupRuleSet/items")));
+    for holder in std::iter::once(parameters.clone()).chain(items(answer, "/instancesSet/items")) {
+        groups.extend(of(items(&holder, "/groupSet/items")));
+        for interface in items(&holder, "/networkInterfaceSet/items") {
+            groups.extend(of(items(&interface, "/groupSet/items")));
+        }
     }
     groups.into_iter().filter(|id| id.starts_with("sg-")).take(GROUPS).collect()
 }
@@ -158,6 +163,19 @@ mod tests {
             assert_eq!(work.call, name);
             assert!(work.actor.is_some_and(|actor| actor.starts_with("arn:aws:iam::")), "{name}");
         }
+    }
+
+    #[test]
+    fn a_group_that_is_named_by_its_name_is_found_in_the_answer() {
+        let mut by_name = event("cloudtrail/AuthorizeSecurityGroupIngress.json");
+        by_name["detail"]["requestParameters"].as_object_mut().unwrap().remove("groupId");
+        by_name["detail"]["responseElements"] =
+            serde_json::json!({"_return": true, "securityGroupRuleSet": {"items": [{"groupId": "sg-1"}]}});
+        assert_eq!(groups(&by_name["detail"]), ["sg-1".to_owned()].into());
+        let instance = serde_json::json!({"responseElements": {"instancesSet": {"items": [
+            {"groupSet": {"items": [{"groupId": "sg-2"}]}, "networkInterfaceSet": {"items": [{"groupSet": {"items": [{"groupId": "sg-3"}]}}]}}
+        ]}}});
+        assert_eq!(groups(&instance), ["sg-2".to_owned(), "sg-3".to_owned()].into());
     }
 
     #[test]

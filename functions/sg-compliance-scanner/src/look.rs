@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Accounts, Clock, IMPORTS, Marks, OwnFinding, Post, Queue, Result, Visit, import};
-use redress_exposure::{Found, Policy, Rules, Severity, Step, Violation, reach::Reach};
+use redress_aws::{Accounts, Clock, IMPORTS, Marks, OwnFinding, OwnVerdict, Post, Queue, Result, Visit, import};
+use redress_exposure::{Detection, Found, Policy, RealTime, Rules, Severity, Step, Violation, reach::Reach};
 use redress_lambda::{Measure, measure};
 use redress_model::{
     AccountId, ControlId, Digest, Intent, Job, Outcome, Record, Region, Request, Resource,
@@ -69,6 +69,9 @@ pub(crate) struct Looked {
     pub(crate) jobs: usize,
     /// Why findings are not in Security Hub, if they are not.
     pub(crate) not_imported: Option<String>,
+    /// What is to be remembered.
+    #[serde(skip)]
+    changes: Vec<Change>,
 }
 
 /// Sends a job into the lane of its resource.
@@ -77,9 +80,28 @@ pub(crate) async fn send(jobs: &Queue, job: &Job, once: &Digest) -> Result<()> {
     jobs.send_in_order(&body, job.lane().as_str(), once.as_str()).await
 }
 
+/// What is to be remembered of a group once everything else is done.
+#[derive(Debug, Clone, PartialEq)]
+struct Change {
+    group: String,
+    before: Marks,
+    after: Marks,
+}
+
+impl Looked {
+    /// The critical violations that were not known before.
+    pub(crate) fn new_critical(&self) -> impl Iterator<Item = &Told> {
+        self.violations.iter().filter(|one| one.severity == Severity::Critical && one.is_new)
+    }
+}
+
+fn place(at: At<'_>) -> String {
+    format!("security-groups#{}#{}", at.account, at.region)
+}
+
 impl SgComplianceScanner {
-    /// Looks at the groups of a change, and at who made it.
-    pub(crate) async fn look_at_change(&self, work: &Work, deadline: Timestamp) -> Result<()> {
+    /// Looks at who made a change, and at its groups.
+    pub(crate) async fn look_at_change(&self, work: &Work) -> Result<()> {
         let policy = self.policy().await?;
         let here = policy.of_account(work.account.as_str());
         let real_time = here.real_time();
@@ -87,32 +109,31 @@ impl SgComplianceScanner {
             info!("real-time scanning is switched off");
             return Ok(());
         }
-        let is_new = work.call == "CreateSecurityGroup";
-        let rules = &real_time.detection_rules;
-        let detection = if is_new { &rules.new_security_group_created } else { &rules.risky_rule_added };
-        if detection.immediate_scan {
-            for group in &work.groups {
-                let at = At { account: &work.account, region: &work.region, group: Some(group) };
-                let looked = self.look(at, &policy, Why::Change(work), deadline).await?;
-                self.tell_of_critical(&looked, work).await?;
-            }
-            let now = self.clock.now();
-            let took = now.duration_since(work.at).as_secs_f64().max(0.0);
-            measure(Measure::RealTimeScanDuration, took, now);
-            if took > f64::from(detection.scan_within_seconds) {
-                warn!(took, goal = detection.scan_within_seconds, call = work.call, "the change was looked at late");
-            }
+        // First: who works in masses is counted even where nothing can be looked at.
+        self.count_for(work, real_time).await?;
+        let detection = detection(real_time, work);
+        if !detection.immediate_scan {
+            return Ok(());
         }
-        self.count_for(work, real_time).await
+        for group in &work.groups {
+            let at = At { account: &work.account, region: &work.region, group: Some(group) };
+            let looked = self.look(at, &policy, Why::Change(work)).await?;
+            self.tell_of_critical(&looked, work).await?;
+            self.remember(at, &looked).await?;
+        }
+        let now = self.clock.now();
+        let took = now.duration_since(work.at).as_secs_f64().max(0.0);
+        measure(Measure::RealTimeScanDuration, took, now);
+        if took > f64::from(detection.scan_within_seconds) {
+            warn!(took, goal = detection.scan_within_seconds, call = work.call, "the change was looked at late");
+        }
+        Ok(())
     }
 
     /// People hear at once of what is critical and was not known.
     async fn tell_of_critical(&self, looked: &Looked, work: &Work) -> Result<()> {
-        let now = self.clock.now();
-        let critical: Vec<&Told> = looked.violations.iter().filter(|one| one.severity == Severity::Critical && one.is_new).collect();
+        let critical: Vec<&Told> = looked.new_critical().collect();
         let Some(first) = critical.first() else { return Ok(()) };
-        let number = u32::try_from(critical.len()).unwrap_or(u32::MAX);
-        measure(Measure::CriticalViolationsFound, f64::from(number), now);
         let subject = format!("Redress: {} lets in what it must not, in {}", first.group, work.account);
         let line = |one: &&Told| format!("{} ({}): {}\n  {}", one.rule_id, one.severity.as_str(), one.why, one.offences.join("\n  "));
         let by = work.actor.as_deref().unwrap_or("somebody");
@@ -126,30 +147,32 @@ impl SgComplianceScanner {
             work.at,
             lines.join("\n")
         );
-        self.post.tell(&subject, &body).await
+        self.post.tell(&subject, &body).await?;
+        let number = u32::try_from(critical.len()).unwrap_or(u32::MAX);
+        measure(Measure::CriticalViolationsFound, f64::from(number), self.clock.now());
+        Ok(())
     }
 
     /// A job about a group ended: it is looked at again, so that its findings pass or fail.
-    pub(crate) async fn look_again(&self, record: &Record, deadline: Timestamp) -> Result<()> {
+    pub(crate) async fn look_again(&self, record: &Record) -> Result<()> {
         let now = self.clock.now();
         if let Outcome::Remediated { changes } = &record.outcome {
-            let rules = changes.iter().any(|line| line.contains(" in: ") || line.contains(" out: "));
-            let locked = changes.iter().any(|line| line.contains("COMPLIANCE_STATUS=LOCKED_DOWN"));
-            if rules {
+            if changes.iter().any(|line| line.contains(" in: ") || line.contains(" out: ")) {
                 measure(Measure::RemediationActions, 1.0, now);
             }
-            if locked {
+            if changes.iter().any(|line| line.contains("COMPLIANCE_STATUS=LOCKED_DOWN")) {
                 measure(Measure::EmergencyRemediationsPerformed, 1.0, now);
             }
         }
         let Some(group) = record.resource.arn().and_then(|arn| arn.named("security-group").map(str::to_owned)) else { return Ok(()) };
         let policy = self.policy().await?;
         let at = At { account: &record.resource.account, region: &record.resource.region, group: Some(&group) };
-        self.look(at, &policy, Why::Ended(record), deadline).await.map(|_| ())
+        let looked = self.look(at, &policy, Why::Ended(record)).await?;
+        self.remember(at, &looked).await
     }
 
-    /// Looks at one group, or at all of a region.
-    pub(crate) async fn look(&self, at: At<'_>, policy: &Policy, why: Why<'_>, deadline: Timestamp) -> Result<Looked> {
+    /// Looks at one group, or at all of a region. What was seen is to be remembered only when all that follows from it is done.
+    pub(crate) async fn look(&self, at: At<'_>, policy: &Policy, why: Why<'_>) -> Result<Looked> {
         let now = self.clock.now();
         let rules = policy.of_account(at.account.as_str());
         let actions = READS.iter().map(|action| action.name).chain([IMPORTS]).collect();
@@ -157,114 +180,76 @@ impl SgComplianceScanner {
         let visit = Visit { account: at.account, region: at.region, partition: &self.partition, run, now, actions };
         let account = self.org.enter(visit).await?;
         let seen = survey(&account, at.group).await?;
-        let found = rules.look(&seen, now);
-        let place = format!("security-groups#{}#{}", at.account, at.region);
         let mut known = match at.group {
-            Some(group) => BTreeMap::from([(group.to_owned(), self.sightings.of(&place, group).await?)]),
-            None => self.sightings.at(&place).await?,
+            Some(group) => BTreeMap::from([(group.to_owned(), self.sightings.of(&place(at), group).await?)]),
+            None => self.sightings.at(&place(at)).await?,
         };
         let mut looked = Looked { groups: seen.groups.len(), rules: seen.rules(), ..Looked::default() };
-        let mut findings = Vec::new();
-        let mut jobs = Vec::new();
-        let mut marks = Vec::new();
-        // What the end of a job leaves is not asked for again at once: who put it back, or undid it, would never be done.
-        let sends_jobs = !matches!(why, Why::Ended(_));
-        for one in &found {
-            let before = known.remove(&one.group).unwrap_or_default();
-            let after: Marks = one
-                .violations
-                .iter()
-                .map(|(violation, ..)| violation.rule_id.clone())
-                .map(|id| {
-                    let since = before.get(&id).copied().unwrap_or(now);
-                    (id, since)
-                })
-                .collect();
-            looked.exempt += one.exempt.len();
-            looked.unresolved.extend(one.unresolved.iter().filter(|list| !looked.unresolved.contains(list)).cloned().collect::<Vec<_>>());
-            let steps: BTreeMap<String, Step> =
-                one.violations.iter().map(|found| (found.0.rule_id.clone(), step(&rules, found, &after, why, now))).collect();
-            let about = Group { at, scanner: self, found: one, now };
-            for (violation, severity, _) in &one.violations {
-                let since = after.get(&violation.rule_id).copied().unwrap_or(now);
-                let step = steps.get(&violation.rule_id).copied().unwrap_or_default();
-                let finding = about.failed(violation, *severity, since);
-                if step >= Step::Tag && sends_jobs {
-                    jobs.push(about.job(Some(&finding), &steps, why)?);
-                }
-                findings.push(finding);
-                looked.violations.push(Told {
-                    group: one.group.clone(),
-                    name: one.name.clone(),
-                    rule_id: violation.rule_id.clone(),
-                    severity: *severity,
-                    reach: one.reach,
-                    step,
-                    since,
-                    is_new: !before.contains_key(&violation.rule_id),
-                    why: violation.why().to_owned(),
-                    offences: violation.offences.iter().map(|offence| format!("{} ({})", offence.rule, offence.services)).collect(),
-                });
-            }
-            // Its tags are no longer true.
-            if one.is_called_wrong && sends_jobs {
-                jobs.push(about.job(None, &steps, why)?);
-            }
-            let exempt = one.exempt.iter().filter(|exempt| before.contains_key(&exempt.violation.rule_id));
-            findings.extend(exempt.map(|exempt| about.exempt(exempt)));
-            let gone =
-                before.keys().filter(|id| !after.contains_key(*id) && one.exempt.iter().all(|exempt| exempt.violation.rule_id != **id));
-            findings.extend(gone.map(|id| about.passed(id, before.get(id).copied().unwrap_or(now))));
-            if before != after {
-                marks.push((one.group.clone(), after));
-            }
+        let (mut findings, mut jobs) = (Vec::new(), Vec::new());
+        for found in &rules.look(&seen, now) {
+            let before = known.remove(&found.group).unwrap_or_default();
+            let about = Group { at, scanner: self, found, now };
+            let change = about.judge(&rules, before, why, &mut looked, &mut findings, &mut jobs)?;
+            looked.changes.push(change);
         }
         // What is left was known to be wrong, and is not any more, or is gone.
         for (group, before) in known.into_iter().filter(|(_, before)| !before.is_empty()) {
-            let fine = Found {
-                name: seen.groups.get(&group).map(|group| group.name.clone()).unwrap_or_default(),
-                group: group.clone(),
-                reach: Reach::default(),
-                violations: Vec::new(),
-                exempt: Vec::new(),
-                unresolved: Vec::new(),
-                is_called_wrong: false,
-            };
+            let name = seen.groups.get(&group).map(|group| group.name.clone()).unwrap_or_default();
+            let fine = Found { group: group.clone(), name, ..Found::default() };
             let about = Group { at, scanner: self, found: &fine, now };
             findings.extend(before.iter().map(|(id, since)| about.passed(id, *since)));
-            marks.push((group, Marks::new()));
+            looked.changes.push(Change { group, before, after: Marks::new() });
         }
-        match import(&account, &findings).await {
-            Ok(()) => {}
-            // The hub may be off in a region: that is told, and what is wrong is set right all the same.
-            Err(error) if error.is_retryable() && now < deadline => return Err(error),
-            Err(error) => {
-                warn!(account = %at.account, region = %at.region, %error, "the findings are not in Security Hub");
-                looked.not_imported = Some(error.to_string());
+        // The hub may be off in a region: that is told, and what is wrong is set right all the same.
+        let left = import(&account, &findings).await;
+        if let Some(first) = left.first() {
+            warn!(account = %at.account, region = %at.region, count = left.len(), why = first.why, "findings are not in Security Hub");
+            looked.not_imported = Some(format!("{} of {}: {}", left.len(), findings.len(), first.why));
+        }
+        let is_left = |id: &str| left.iter().any(|one| one.id == id);
+        // What is not there says PASSED, or FAILED, the next time: nothing of it is forgotten.
+        for change in &mut looked.changes {
+            let of_group = format!("/{}/", change.group);
+            if left.iter().any(|one| one.id.contains(&of_group)) {
+                let before = change.before.clone();
+                change.after.extend(before);
             }
         }
         looked.jobs = jobs.len();
-        for (job, once) in &jobs {
-            send(&self.jobs, job, once).await?;
-        }
-        // Last: what was not sent is new again next time.
-        for (group, after) in marks {
-            self.sightings.keep(&place, &group, &after, now).await?;
+        for (job, once) in jobs {
+            let finding = job.finding.clone().filter(|finding| !is_left(&finding.id));
+            send(&self.jobs, &Job { finding, ..job }, &once).await?;
         }
         info!(account = %at.account, region = %at.region, group = at.group, groups = looked.groups, violations = looked.violations.len(), jobs = looked.jobs, "looked");
         Ok(looked)
     }
+
+    /// Remembers what was seen: what was not told or sent before this is new again next time.
+    pub(crate) async fn remember(&self, at: At<'_>, looked: &Looked) -> Result<()> {
+        let now = self.clock.now();
+        for Change { group, after, .. } in looked.changes.iter().filter(|change| change.before != change.after) {
+            self.sightings.keep(&place(at), group, after, now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What the policy has done about a change of this kind.
+fn detection<'a>(real_time: &'a RealTime, work: &Work) -> &'a Detection {
+    let rules = &real_time.detection_rules;
+    if work.call == "CreateSecurityGroup" { &rules.new_security_group_created } else { &rules.risky_rule_added }
 }
 
 /// How far enforcement goes now: within its grace a violation is tagged at most, and what a change brought may be acted upon at once.
 fn step(rules: &Rules, (violation, severity, step): &(Violation, Severity, Step), since: &Marks, why: Why<'_>, now: Timestamp) -> Step {
     let grace = SignedDuration::from_hours(i64::from(rules.grace_hours(*severity)));
-    let is_new = since.get(&violation.rule_id).is_none_or(|since| now.duration_since(*since) < grace);
-    let step = if is_new && !grace.is_zero() { (*step).min(Step::Tag) } else { *step };
+    let since = since.get(&violation.rule_id).copied().unwrap_or(now);
+    let step = if !grace.is_zero() && now.duration_since(since) < grace { (*step).min(Step::Tag) } else { *step };
     let Why::Change(work) = why else { return step };
-    let detected = &rules.real_time().detection_rules;
-    let detection = if work.call == "CreateSecurityGroup" { &detected.new_security_group_created } else { &detected.risky_rule_added };
-    if detection.auto_remediate_critical && violation.severity == Severity::Critical {
+    // What was there before is none of this change's doing, and calls that only describe or take away bring nothing.
+    let brings = ["CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress", "ModifySecurityGroupRules"];
+    let is_brought = since >= work.at && brings.contains(&work.call.as_str());
+    if is_brought && detection(rules.real_time(), work).auto_remediate_critical && *severity == Severity::Critical {
         return step.max(rules.real_time().emergency_action);
     }
     step
@@ -279,6 +264,70 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// What is to be said, done and remembered of the group.
+    fn judge(
+        &self,
+        rules: &Rules,
+        before: Marks,
+        why: Why<'_>,
+        looked: &mut Looked,
+        findings: &mut Vec<OwnFinding>,
+        jobs: &mut Vec<(Job, Digest)>,
+    ) -> Result<Change> {
+        let Found { group, name, reach, violations, exempt, unresolved, is_miscalled } = self.found;
+        // What the end of a job leaves is not asked for again at once: who put it back, or undid it, would never be done.
+        let sends_jobs = !matches!(why, Why::Ended(_));
+        let ids = violations.iter().map(|(violation, ..)| &violation.rule_id).chain(exempt.iter().map(|one| &one.violation.rule_id));
+        let mut after: Marks = ids.map(|id| (id.clone(), before.get(id).copied().unwrap_or(self.now))).collect();
+        let steps: BTreeMap<String, Step> =
+            violations.iter().map(|found| (found.0.rule_id.clone(), step(rules, found, &after, why, self.now))).collect();
+        for (violation, severity, _) in violations {
+            let since = after.get(&violation.rule_id).copied().unwrap_or(self.now);
+            let step = steps.get(&violation.rule_id).copied().unwrap_or_default();
+            let finding = self.failed(violation, *severity, since);
+            if step >= Step::Tag && sends_jobs {
+                jobs.push(self.job(Some(&finding), &steps, why)?);
+            }
+            findings.push(finding);
+            looked.violations.push(Told {
+                group: group.clone(),
+                name: name.clone(),
+                rule_id: violation.rule_id.clone(),
+                severity: *severity,
+                reach: *reach,
+                step,
+                since,
+                is_new: !before.contains_key(&violation.rule_id),
+                why: violation.why().to_owned(),
+                offences: violation.offences.iter().map(|offence| format!("{} ({})", offence.rule, offence.services)).collect(),
+            });
+        }
+        // Its tags are no longer true.
+        if *is_miscalled && sends_jobs && steps.values().all(|step| *step < Step::Tag) {
+            jobs.push(self.job(None, &steps, why)?);
+        }
+        findings.extend(exempt.iter().map(|one| self.exempt(one)));
+        looked.exempt += exempt.len();
+        for list in unresolved {
+            if !looked.unresolved.contains(list) {
+                looked.unresolved.push(list.clone());
+            }
+        }
+        let gone: Vec<(String, Timestamp)> =
+            before.iter().filter(|(id, _)| !after.contains_key(*id)).map(|(id, since)| (id.clone(), *since)).collect();
+        for (id, since) in gone {
+            if unresolved.is_empty() {
+                findings.push(self.passed(&id, since));
+            } else {
+                // It may be as wrong as before, behind a list that nobody could look into.
+                let why = format!("Prefix lists that its rules name cannot be looked into: {}.", unresolved.join(", "));
+                findings.push(OwnFinding { verdict: OwnVerdict::NotJudged(why), ..self.finding(&id, since) });
+                after.insert(id, since);
+            }
+        }
+        Ok(Change { group: group.clone(), before, after })
+    }
+
     fn resource(&self) -> Resource {
         let (account, region, partition) = (self.at.account.clone(), self.at.region.clone(), self.scanner.partition.clone());
         let id = format!("arn:{partition}:ec2:{region}:{account}:security-group/{}", self.found.group);
@@ -296,8 +345,7 @@ impl Group<'_> {
             severity: "INFORMATIONAL",
             remedy: "Nothing is to be done.".into(),
             resource: self.resource(),
-            has_passed: true,
-            not_judged: None,
+            verdict: OwnVerdict::Passed,
             since,
             at: self.now,
         }
@@ -312,7 +360,7 @@ impl Group<'_> {
         let why = format!("It is exempt {until}: {} (allowed by {}).", exempt.reason, exempt.by);
         let rule = &exempt.violation.rule_id;
         let title = format!("Security group {} is exempt from {rule}", self.found.group);
-        OwnFinding { title, has_passed: false, not_judged: Some(why), ..self.finding(rule, self.now) }
+        OwnFinding { title, verdict: OwnVerdict::NotJudged(why), ..self.finding(rule, self.now) }
     }
 
     fn failed(&self, violation: &Violation, severity: Severity, since: Timestamp) -> OwnFinding {
@@ -337,7 +385,7 @@ impl Group<'_> {
                 Severity::Critical => "CRITICAL",
             },
             remedy: "Take what offends out of the rules, or have Redress do it: choose the custom action Redress remediate.".into(),
-            has_passed: false,
+            verdict: OwnVerdict::Failed,
             ..self.finding(&violation.rule_id, since)
         }
     }

@@ -2,10 +2,11 @@
 //!
 //! The rows go through the reports' bucket and not through the state machine, whose states take 256 KB: an organization has more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp;
-use redress_aws::{Accounts, Clock, Error, Result, Visit};
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use redress_aws::{Accounts, Clock, Error, Kind, Post, Result, Visit};
 use redress_exposure::Severity;
 use redress_lambda::{Measure, measure};
 use redress_model::{AccountId, Region};
@@ -64,6 +65,8 @@ struct Begun {
     started: Timestamp,
     scan_type: String,
     units: usize,
+    /// Whether nothing was left out: only then it is the latest word on the organization.
+    is_whole: bool,
 }
 
 /// How looking at a unit ended.
@@ -137,6 +140,15 @@ fn unit_key(sweep: &str, unit: &Unit) -> String {
     key(sweep, &format!("units/{}/{}", unit.account, unit.region))
 }
 
+/// Pauses before a unit is looked at again.
+const PAUSES: [SignedDuration; 4] =
+    [SignedDuration::from_secs(2), SignedDuration::from_secs(8), SignedDuration::from_secs(30), SignedDuration::from_secs(60)];
+/// A large unit takes this long.
+const LONGEST: SignedDuration = SignedDuration::from_mins(4);
+
+/// Reports that are read at once.
+const AT_ONCE: usize = 32;
+
 /// Where the latest result stands.
 const LATEST: &str = "security-groups/latest.json";
 
@@ -157,6 +169,7 @@ impl SgComplianceScanner {
         let started = self.clock.now();
         let all = if self.regions.is_empty() { self.open_regions(started).await? } else { self.regions.clone() };
         let is_wished = |wishes: &[String], one: &str| wishes.is_empty() || wishes.iter().any(|wish| wish == one);
+        let is_whole = wish.accounts.is_empty() && wish.regions.is_empty();
         let regions: Vec<Region> = all
             .iter()
             .filter(|region| is_wished(&wish.regions, region))
@@ -174,14 +187,16 @@ impl SgComplianceScanner {
                 units.extend(regions.iter().map(unit));
             }
         }
+        if units.is_empty() {
+            let (accounts, regions) = (wish.accounts.join(", "), wish.regions.join(", "));
+            let why = format!("no account and region is left to look at (accounts: `{accounts}`, regions: `{regions}`)");
+            return Err(Error::malformed("the request", why));
+        }
         let known: Vec<&str> = units.iter().map(|unit| unit.account.as_str()).collect();
         if let Some(unknown) = wish.accounts.iter().find(|account| !known.contains(&account.as_str())) {
-            return Err(Error::malformed(
-                "the request",
-                format!("`{unknown}` is no account of the organization, or no region is left to look at"),
-            ));
+            return Err(Error::malformed("the request", format!("`{unknown}` is no account of the organization")));
         }
-        self.reports.write(&key(sweep, "begun"), &Begun { started, scan_type: wish.scan_type, units: units.len() }).await?;
+        self.reports.write(&key(sweep, "begun"), &Begun { started, scan_type: wish.scan_type, units: units.len(), is_whole }).await?;
         let listed = key(sweep, "units");
         self.reports.write(&listed, &units).await?;
         info!(sweep, units = units.len(), "a sweep begins");
@@ -233,10 +248,46 @@ impl SgComplianceScanner {
         Ok(json!({}))
     }
 
+    /// The report of a unit; `None` where there is none. Who may not list a bucket is denied what is not there.
+    async fn report_of(&self, sweep: &str, unit: &Unit) -> Result<Option<Report>> {
+        match self.reports.read(&unit_key(sweep, unit)).await {
+            Err(error) if error.kind == Kind::Denied => Ok(None),
+            report => report,
+        }
+    }
+
+    /// People hear once of all that is critical and was not known.
+    async fn tell_of_critical_in(&self, sweep: &str, critical: &[String]) -> Result<()> {
+        const TOLD: usize = 100;
+        if critical.is_empty() {
+            return Ok(());
+        }
+        let more = critical.len().saturating_sub(TOLD);
+        let told: Vec<&str> = critical.iter().take(TOLD).map(String::as_str).collect();
+        let rest = if more == 0 { String::new() } else { format!("\nand {more} more") };
+        let subject = format!("Redress: {} new critical violations by security groups", critical.len());
+        let body = format!("{}{rest}\n\nThe whole result: {} in the bucket of reports.\n", told.join("\n"), key(sweep, "result"));
+        self.post.tell(&subject, &body).await
+    }
+
     async fn look_at(&self, sweep: &str, unit: &Unit, deadline: Timestamp) -> Result<Looked> {
         let policy = self.policy().await?;
         let at = At { account: &unit.account, region: &unit.region, group: None };
-        self.look(at, &policy, Why::Sweep(sweep), deadline).await
+        // Throttling passes; a whole unit is not given up for it.
+        let mut pauses = PAUSES.iter();
+        loop {
+            let looked = match self.look(at, &policy, Why::Sweep(sweep)).await {
+                Ok(looked) => self.remember(at, &looked).await.map(|()| looked),
+                Err(error) => Err(error),
+            };
+            match (looked, pauses.next()) {
+                (Err(error), Some(pause)) if error.is_retryable() && self.clock.now() + *pause + LONGEST < deadline => {
+                    warn!(account = %unit.account, region = %unit.region, %error, "looked at again");
+                    self.clock.sleep(Duration::from_secs(pause.as_secs().unsigned_abs())).await;
+                }
+                (looked, _) => return looked,
+            }
+        }
     }
 
     async fn summarise(&self, sweep: &str) -> Result<Json> {
@@ -257,10 +308,20 @@ impl SgComplianceScanner {
             jobs: 0,
             rows: Vec::new(),
         };
-        for unit in units {
-            // One at a time: what was found in each is not kept.
-            let report: Option<Report> = self.reports.read(&unit_key(sweep, &unit)).await.unwrap_or_default();
-            let row = report.map_or_else(|| lost(&unit), |report| report.row);
+        let mut new_critical = Vec::new();
+        let read = |unit: Unit| async move { self.report_of(sweep, &unit).await.map(|report| (unit, report)) };
+        let mut reports = stream::iter(units).map(read).buffered(AT_ONCE);
+        while let Some(read) = reports.next().await {
+            let (unit, report) = read?;
+            let row = report.map_or_else(
+                || lost(&unit),
+                |report| {
+                    let is_news = |one: &&Told| one.severity == Severity::Critical && one.is_new;
+                    let line = |one: &Told| format!("{} {} {}: {} ({})", unit.account, unit.region, one.group, one.rule_id, one.why);
+                    new_critical.extend(report.found.iter().filter(is_news).map(line));
+                    report.row
+                },
+            );
             *summary.units.entry(row.verdict).or_insert(0) += 1;
             for (severity, count) in &row.violations {
                 *summary.violations.entry(*severity).or_insert(0) += count;
@@ -272,6 +333,12 @@ impl SgComplianceScanner {
             summary.rows.push(row);
         }
         self.reports.write(&key(sweep, "result"), &summary).await?;
+        drop(reports);
+        self.tell_of_critical_in(sweep, &new_critical).await?;
+        if !begun.is_whole {
+            info!(sweep, "it was about a part of the organization: the latest result stays");
+            return Ok(json!({ "sweep": sweep, "result": key(sweep, "result"), "units": summary.units, "violations": summary.violations }));
+        }
         self.reports.write(LATEST, &summary).await?;
         let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         let unreachable =
@@ -314,7 +381,7 @@ fn lost(unit: &Unit) -> Row {
 /// A region that is not open to an account answers with one of these codes, whatever the protocol.
 fn verdict(error: &Error) -> Verdict {
     const CLOSED: [&str; 4] = ["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "OptInRequired"];
-    if error.action == "sts:AssumeRole" {
+    if error.action == "sts:AssumeRole" && error.kind == Kind::Denied {
         Verdict::NoRole
     } else if CLOSED.contains(&error.code.as_str()) {
         Verdict::Closed
@@ -325,8 +392,6 @@ fn verdict(error: &Error) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use redress_aws::Kind;
-
     use super::*;
 
     #[test]

@@ -24,6 +24,7 @@ const AUTHORIZE_OUT: &str = "ec2:AuthorizeSecurityGroupEgress";
 const REVOKE_IN: &str = "ec2:RevokeSecurityGroupIngress";
 const REVOKE_OUT: &str = "ec2:RevokeSecurityGroupEgress";
 const TAG: &str = "ec2:CreateTags";
+const FULL: &str = "RulesPerSecurityGroupLimitExceeded";
 pub(super) const ON_GROUPS: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:security-group/*";
 const ON_RULES: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:security-group-rule/*";
 pub(super) const ON_LISTS: &str = "arn:${AWS::Partition}:ec2:*:*:prefix-list/*";
@@ -85,7 +86,20 @@ impl Both {
     }
 
     /// Makes the rules of `group` those of `to`; rules that both have are not touched.
+    ///
+    /// A group that is full takes no more before something goes. Where nothing is to stay, and no more is to come than goes, it goes first then.
     pub(super) async fn become_in(&self, client: &aws_sdk_ec2::Client, group: &str, to: &Self) -> Result<()> {
+        let is_replaced = |from: &[Rule], to: &[Rule]| missing(from, to).len() == from.len() && to.len() <= from.len();
+        match self.authorize_then_revoke(client, group, to).await {
+            Err(error) if error.code == FULL && is_replaced(&self.inbound, &to.inbound) && is_replaced(&self.outbound, &to.outbound) => {
+                self.authorize_then_revoke(client, group, &Self::default()).await?;
+                Self::default().authorize_then_revoke(client, group, to).await
+            }
+            done => done,
+        }
+    }
+
+    async fn authorize_then_revoke(&self, client: &aws_sdk_ec2::Client, group: &str, to: &Self) -> Result<()> {
         for (tags, permissions) in coming(&self.inbound, &to.inbound) {
             let call = client.authorize_security_group_ingress().group_id(group).set_ip_permissions(Some(permissions));
             call.set_tag_specifications(tags).send().await.called(AUTHORIZE_IN)?;

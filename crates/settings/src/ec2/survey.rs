@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, NetworkInterface, RouteTable};
+use aws_sdk_ec2::types::{Filter, NetworkInterface, RouteTable, SecurityGroup};
 use redress_aws::Called;
 use redress_exposure::{Group, PrefixLists, Source, Survey, reach::Interface};
-use redress_remediation::{Account, Action, Result};
+use redress_remediation::{Account, Action, Kind, Result};
 
 use super::rules::{ENTRIES, GROUPS, ON_LISTS, RULES, entries, named, read};
-use crate::{found, gated};
+use crate::gated;
 
 const INTERFACES: &str = "ec2:DescribeNetworkInterfaces";
 const ROUTES: &str = "ec2:DescribeRouteTables";
@@ -35,13 +35,15 @@ pub const READS: &[Action] = &[
 /// When they cannot be read. A group that is gone is no error.
 pub async fn survey(account: &Account, only: Option<&str>) -> Result<Survey> {
     let client = account.client(gated!(aws_sdk_ec2));
+    // Groups that another account shares are judged there.
+    let is_own = |group: &&SecurityGroup| group.owner_id().is_none_or(|owner| owner == account.id().as_str());
     let mut groups = if let Some(id) = only {
-        named(&client, id).await?.iter().map(group).collect::<Vec<_>>()
+        named(&client, id).await?.iter().filter(is_own).map(group).collect::<Vec<_>>()
     } else {
         let mut pages = client.describe_security_groups().max_results(PAGE).into_paginator().send();
         let mut groups = Vec::new();
         while let Some(page) = pages.next().await {
-            groups.extend(page.called(GROUPS)?.security_groups().iter().map(group));
+            groups.extend(page.called(GROUPS)?.security_groups().iter().filter(is_own).map(group));
         }
         groups
     };
@@ -52,7 +54,11 @@ pub async fn survey(account: &Account, only: Option<&str>) -> Result<Survey> {
     let of_group = only.map(|id| vec![Filter::builder().name("group-id").values(id).build()]);
     let mut pages = client.describe_security_group_rules().set_filters(of_group.clone()).max_results(PAGE).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let Some(page) = found(page.called(RULES))? else { break };
+        let page = match page.called(RULES) {
+            // One group alone may be gone meanwhile; of all of them none can be not found.
+            Err(error) if error.kind == Kind::NotFound && only.is_some() => return Ok(Survey::default()),
+            page => page?,
+        };
         for rule in page.security_group_rules() {
             // A group that came between the two calls is looked at by its own event.
             let Some(group) = rule.group_id().and_then(|id| found_groups.get_mut(id)) else { continue };
@@ -64,8 +70,10 @@ pub async fn survey(account: &Account, only: Option<&str>) -> Result<Survey> {
     let named: BTreeSet<&str> = found_groups.values().flat_map(Group::lists).collect();
     for list in named {
         // Lists that others shared may be closed to us: what names them is told, not guessed.
-        if let Ok(nets) = entries(&client, list).await {
-            lists.insert(list.to_owned(), nets);
+        match entries(&client, list).await {
+            Ok(nets) => _ = lists.insert(list.to_owned(), nets),
+            Err(error) if matches!(error.kind, Kind::Denied | Kind::NotFound) => {}
+            Err(error) => return Err(error),
         }
     }
     let interfaces = interfaces(&client, of_group).await?;
@@ -83,28 +91,38 @@ fn group(group: &aws_sdk_ec2::types::SecurityGroup) -> Group {
 }
 
 async fn interfaces(client: &aws_sdk_ec2::Client, filters: Option<Vec<Filter>>) -> Result<Vec<Interface>> {
-    let mut found = Vec::new();
+    let mut found: Vec<Placed> = Vec::new();
     let mut pages = client.describe_network_interfaces().set_filters(filters).max_results(PAGE).into_paginator().send();
     while let Some(page) = pages.next().await {
-        found.extend(page.called(INTERFACES)?.network_interfaces().to_vec());
+        found.extend(page.called(INTERFACES)?.network_interfaces().iter().map(placed));
     }
-    let has_public = |interface: &NetworkInterface| interface.association().is_some_and(|one| one.public_ip().is_some());
-    let has_v6 = |interface: &NetworkInterface| !interface.ipv6_addresses().is_empty();
     // Routes matter to what has an address that the internet knows, and to nothing else.
-    let routes = if found.iter().any(|one| has_public(one) || has_v6(one)) { Routes::of(client).await? } else { Routes::default() };
-    let interface = |one: NetworkInterface| Interface {
+    let routes = if found.iter().any(|one| one.interface.is_public) { Routes::of(client).await? } else { Routes::default() };
+    let reached = |Placed { interface, subnet, vpc }: Placed| Interface {
+        is_public: interface.is_public && routes.lead_in(&subnet, &vpc),
+        ..interface
+    };
+    Ok(found.into_iter().map(reached).collect())
+}
+
+/// An interface, public as far as its addresses go, and where it is.
+struct Placed {
+    interface: Interface,
+    subnet: String,
+    vpc: String,
+}
+
+fn placed(one: &NetworkInterface) -> Placed {
+    let has_public = one.association().is_some_and(|one| one.public_ip().is_some());
+    let instance = one.attachment().and_then(|at| at.instance_id());
+    let interface = Interface {
         id: one.network_interface_id().unwrap_or_default().to_owned(),
         groups: one.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
-        is_public: (has_public(&one) || has_v6(&one))
-            && routes.lead_in(one.subnet_id().unwrap_or_default(), one.vpc_id().unwrap_or_default()),
-        of: one
-            .attachment()
-            .and_then(|at| at.instance_id())
-            .or(one.description().filter(|text| !text.is_empty()))
-            .unwrap_or_default()
-            .to_owned(),
+        is_public: has_public || !one.ipv6_addresses().is_empty(),
+        of: instance.or(one.description().filter(|text| !text.is_empty())).unwrap_or_default().to_owned(),
     };
-    Ok(found.into_iter().map(interface).collect())
+    let (subnet, vpc) = (one.subnet_id().unwrap_or_default().to_owned(), one.vpc_id().unwrap_or_default().to_owned());
+    Placed { interface, subnet, vpc }
 }
 
 /// Which subnets and VPCs have a route to an internet gateway.

@@ -99,6 +99,10 @@ fn statement(((on, when), names): &Statement) -> String {
     let _ = writeln!(text, "            Resource: {}", value(on));
     if let Some(Condition { operator, key, value: wanted }) = when {
         let _ = writeln!(text, "            Condition:\n              {operator}:\n                {key}: {}", value(wanted));
+        // Of no values at all, all are as wanted.
+        if operator.starts_with("ForAllValues:") {
+            let _ = writeln!(text, "              \"Null\":\n                {key}: \"false\"");
+        }
     }
     text
 }
