@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("groups::a_tag_says_what_is_wrong", tagged),
         trial("groups::only_what_offends_is_removed_its_finding_passes_and_undo_brings_all_back", remediated),
         trial("groups::an_emergency_locks_the_group_down_egress_too_and_undo_opens_it_again", locked_down),
+        trial("groups::what_was_there_before_a_change_is_no_emergency", no_emergency),
         trial("groups::a_new_group_is_looked_at", created),
         trial("groups::a_modified_rule_is_looked_at", modified),
         trial("groups::every_kind_of_change_is_looked_at", every_kind),
@@ -233,6 +234,24 @@ async fn locked_down() {
     assert_eq!((tags["COMPLIANCE_STATUS"].as_str(), tags["COMPLIANCE_REMEDIATED"].as_str()), ("LOCKED_DOWN", "true"));
     GROUPS.choose("RedressUndo", &asff);
     eventually("the undo", async || (state(&place, &group).await == open).then_some(())).await;
+}
+
+async fn no_emergency() {
+    let place = place(json!({})).await;
+    let group = group(&place).await;
+    open(&place, &group, &[rule(22, 22, "0.0.0.0/0", "for years")]).await;
+    with_status(&place, &group, "SSH", "FAILED").await;
+    GROUPS.group_policy(&place.account, emergency("lockdown")).await;
+    // CloudTrail tells whole seconds: what was first seen within the second of a change might be its doing.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    // Another change, and one that brings nothing: neither is to blame.
+    open(&place, &group, &[rule(3389, 3389, "0.0.0.0/0", "high, not critical")]).await;
+    let call = ec2(&place).update_security_group_rule_descriptions_ingress().group_id(&group);
+    call.ip_permissions(rule(22, 22, "0.0.0.0/0", "for years, still")).send().await.unwrap();
+    with_status(&place, &group, "RDP", "FAILED").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (rules, tags) = state(&place, &group).await;
+    assert!(rules.len() == 3 && tags.is_empty(), "{rules:?} {tags:?}");
 }
 
 async fn created() {

@@ -1,6 +1,10 @@
 //! Security groups against a policy, from a terminal: everywhere, one of them drawn, or the policy itself tried.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, Color};
@@ -133,6 +137,8 @@ struct Scanned {
     rules: usize,
     violations: Vec<Row>,
     missed: Vec<Missed>,
+    /// Prefix lists that nobody could look into.
+    unresolved: BTreeSet<String>,
 }
 
 async fn scan(printer: Printer, site: &args::Site, what: GroupsScan) -> Done {
@@ -171,6 +177,7 @@ async fn scan(printer: Printer, site: &args::Site, what: GroupsScan) -> Done {
             Ok((seen, found)) => {
                 all.groups += seen.groups.len();
                 all.rules += seen.rules();
+                all.unresolved.extend(found.iter().flat_map(|found| found.unresolved.iter().cloned()));
                 all.violations.extend(found.into_iter().flat_map(|found| rows(account, region, found)));
             }
             Err(error) => all.missed.push(Missed { account: account.clone(), region: region.clone(), why: error.to_string() }),
@@ -253,6 +260,9 @@ fn show(printer: Printer, all: &Scanned) {
                 Cell::new(then),
             ]
         });
+    }
+    for list in &all.unresolved {
+        anstream::println!("{YELLOW}not to be looked into{YELLOW:#} {list}: rules that name it are judged by its name only");
     }
     for missed in &all.missed {
         anstream::println!("{RED}not looked at{RED:#} {} {}: {}", missed.account, missed.region, missed.why);
