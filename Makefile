@@ -11,7 +11,7 @@ MODE ?= plan
 SECONDS_OF_FUZZING ?= 60
 BINARIES := --workspace --bins
 
-.PHONY: help demo test check local bench verdict fuzz generate format venvs build build-release clean
+.PHONY: help demo test check local bench bench-groups verdict fuzz generate format venvs build build-release clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,11 @@ local: build venvs ## The suite on a local AWS that stays up (MODE=plan|auto set
 
 bench: build-release venvs .venv/bench/.stamp ## Cold start, latency, memory, size and calls, beside the same job in Python
 	@.venv/bench/bin/python tests/bench/bench.py --date $$(date -I)
+	@$(MAKE) --no-print-directory bench-groups
+
+bench-groups: venvs .venv/bench/.stamp .venv/c7n/.stamp .venv/prowler/.stamp ## The part of it on security groups, beside Cloud Custodian and Prowler
+	$(CARGO) build --release --workspace --bin redress
+	@.venv/bench/bin/python tests/bench/security_groups.py --date $$(date -I)
 
 verdict: build venvs .venv/prowler/.stamp .venv/sra/.stamp ## The verdict of independent scanners on the demo accounts, before and after
 	@target/debug/xtask demo --prowler .venv/prowler/bin/python
@@ -60,7 +65,7 @@ build:
 	$(CARGO) build $(BINARIES)
 
 build-release:
-	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper
+	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper --package sg-compliance-scanner
 
 venvs: .venv/front/.stamp .venv/moto/.stamp
 
@@ -68,6 +73,7 @@ venvs: .venv/front/.stamp .venv/moto/.stamp
 .venv/moto/.stamp: tests/localaws/requirements/moto.txt
 .venv/infra/.stamp: tests/infra/requirements.txt
 .venv/bench/.stamp: tests/bench/requirements.txt
+.venv/c7n/.stamp: tests/bench/c7n.txt
 .venv/prowler/.stamp: tests/prowler/requirements.txt
 .venv/sra/.stamp: tests/prowler/sra.txt
 

@@ -65,7 +65,7 @@ def skipped(local: Local) -> dict[str, Any]:
     return batch(
         {
             "intent": "automatic",
-            "control": "Lambda.1",
+            "controls": ["Lambda.1"],
             "resource": resource,
             "finding": finding,
             "request": request,

@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ class Case:
         resource = self.finding["Resources"][0]
         return {
             "intent": "automatic",
-            "control": "S3.5",
+            "controls": ["S3.5"],
             "resource": {
                 "kind": resource["Type"],
                 "id": resource["Id"],
@@ -68,6 +68,14 @@ def batch(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"Records": [record]}
 
 
+def door(endpoint: str, method: str, name: str, body: Any = None) -> Any:
+    """What a door of the local AWS answers."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{endpoint}/_local/{name}", data, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
 class Local:
     """A running local AWS."""
 
@@ -90,11 +98,6 @@ class Local:
             aws_secret_access_key="root",
             config=Config(retries={"total_max_attempts": 1}),
         )
-
-    def _door(self, method: str, name: str) -> Any:
-        request = urllib.request.Request(f"{self.endpoint}/_local/{name}", method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
 
     def remediator(self) -> tuple[str, dict[str, str]]:
         """The deployed remediator's ARN, and the environment that Lambda gives it."""
@@ -186,26 +189,22 @@ class Local:
 
     def forget_calls(self) -> None:
         """Empty the log of calls."""
-        self._door("DELETE", "calls")
+        door(self.endpoint, "DELETE", "calls")
 
     def calls(self) -> list[str]:
         """The actions in the log, in order. Entering a member is logged on both sides and counted once."""
         return [
             call["action"]
-            for call in self._door("GET", "calls")
+            for call in door(self.endpoint, "GET", "calls")
             if not (call["action"] == "sts:AssumeRole" and call["source"] == "member")
         ]
 
 
 @contextmanager
-def local_aws(functions: Mapping[str, Path], log: Path) -> Iterator[Local]:
-    """Start a local AWS with the real template and these binaries; it ends with the context, or with us."""
-    command = [str(ROOT / ".venv/front/bin/python"), "-m", "localaws", "up", "--modes", "auto", "--accounts", "1"]
+def up(options: Sequence[str], log: Path) -> Iterator[dict[str, Any]]:
+    """Start a local AWS and tell what it says of itself; it ends with the context, or with us."""
+    command = [str(ROOT / ".venv/front/bin/python"), "-m", "localaws", "up", *options]
     command += ["--moto-python", str(ROOT / ".venv/moto/bin/python"), "--log", str(log)]
-    command += ["--template", str(ROOT / "infra/template.yaml")]
-    command += ["--member-role", str(ROOT / "infra/member-role.yaml")]
-    for name, path in functions.items():
-        command += ["--function", f"{name}={path}"]
     with subprocess.Popen(
         command,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": str(ROOT / "tests/localaws/src")},
@@ -217,10 +216,22 @@ def local_aws(functions: Mapping[str, Path], log: Path) -> Iterator[Local]:
             line = process.stdout.readline()
             if not line:
                 raise Failed(f"the local AWS did not start: see {log}")
-            yield Local(json.loads(line))
+            yield json.loads(line)
         finally:
             process.terminate()
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextmanager
+def local_aws(functions: Mapping[str, Path], log: Path) -> Iterator[Local]:
+    """Start a local AWS with the real template and these binaries."""
+    options = ["--modes", "auto", "--accounts", "1"]
+    options += ["--template", str(ROOT / "infra/template.yaml")]
+    options += ["--member-role", str(ROOT / "infra/member-role.yaml")]
+    for name, path in functions.items():
+        options += ["--function", f"{name}={path}"]
+    with up(options, log) as report:
+        yield Local(report)

@@ -95,16 +95,19 @@ class Line:
 
 def table(lines: Iterable[Line]) -> str:
     """All lines in columns."""
-    head = ["", "Redress", "p95", "Python", "p95", "ratio", "goal"]
-    rows = [head, *(line.cells() for line in lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return columns([["", "Redress", "p95", "Python", "p95", "ratio", "goal"], *(line.cells() for line in lines)])
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """A head and rows; all but what is first and last are numbers."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
 
     def text(row: Sequence[str]) -> str:
         first, *numbers, last = row
         padded = [cell.rjust(width) for cell, width in zip(numbers, widths[1:-1], strict=True)]
         return "  ".join([first.ljust(widths[0]), *padded, last]).rstrip()
 
-    return "\n".join([text(head), "-" * (sum(widths) + 2 * len(widths) - 2), *map(text, rows[1:])])
+    return "\n".join([text(rows[0]), "-" * (sum(widths) + 2 * len(widths) - 2), *map(text, rows[1:])])
 
 
 def packed_mb(files: Iterable[tuple[Path, str]]) -> tuple[float, float]:
@@ -145,12 +148,16 @@ def machine() -> dict[str, Any]:
 
 def versions(root: Path) -> dict[str, str]:
     """What was measured."""
+    peers = {name: importlib.metadata.version(name) for name in ("awslambdaric", "boto3", "botocore")}
+    return {**own_versions(root), **peers}
+
+
+def own_versions(root: Path) -> dict[str, str]:
+    """Redress's version, its compiler's and this Python's."""
     cargo = tomllib.loads((root / "Cargo.toml").read_text())
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=False, cwd=root)
-    peers = {name: importlib.metadata.version(name) for name in ("awslambdaric", "boto3", "botocore")}
     return {
         "redress": cargo["workspace"]["package"]["version"],
         "rustc": rustc.stdout.split()[1] if rustc.returncode == 0 else "unknown",
         "python": platform.python_version(),
-        **peers,
     }

@@ -36,10 +36,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for record in event["Records"]:
         try:
             job = json.loads(record["body"])
-            if job["control"] == "S3.5":
+            if "S3.5" in job["controls"]:
                 remediate(job)
             else:
-                logger.info("skipped: %s is not handled here", job["control"])
+                logger.info("skipped: %s is not handled here", job["controls"])
         except Exception:
             logger.exception("message %s failed", record["messageId"])
             failures.append({"itemIdentifier": record["messageId"]})
