@@ -11,7 +11,7 @@ MODE ?= plan
 SECONDS_OF_FUZZING ?= 60
 BINARIES := --workspace --bins
 
-.PHONY: help demo test check local bench bench-groups verdict fuzz generate format venvs build build-release clean
+.PHONY: help demo test check local bench bench-groups verdict fuzz generate format deploy venvs build build-release clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,12 +60,16 @@ format: ## Format all code
 	$(CARGO) fmt --all
 	.venv/infra/bin/ruff format tests
 
+deploy: ## The suite, and the organization's side of it (ADMIN_PROFILE=... MANAGEMENT_PROFILE=..., further variables: infra/deploy.sh)
+	@infra/deploy.sh
+
 # Never build one package alone: the features of the SDKs would differ, and all of them would be built again.
 build:
 	$(CARGO) build $(BINARIES)
 
 build-release:
-	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper --package sg-compliance-scanner
+	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper --package sg-compliance-scanner \
+		--package member-onboarder --package account-baseline
 
 venvs: .venv/front/.stamp .venv/moto/.stamp
 

@@ -14,7 +14,17 @@ const FLOORS: &[&[&str]] = &[
     &["redress-remediation", "redress-lambda"],
     &["redress-settings"],
     &["redress-controls"],
-    &["redress-testkit", "finding-router", "cis-remediator", "finding-sweeper", "sg-compliance-scanner", "redress-cli"],
+    &["redress-organization"],
+    &[
+        "redress-testkit",
+        "finding-router",
+        "cis-remediator",
+        "finding-sweeper",
+        "sg-compliance-scanner",
+        "member-onboarder",
+        "account-baseline",
+        "redress-cli",
+    ],
     &["redress-e2e"],
     &["xtask"],
 ];

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use libtest_mimic::Trial;
-use redress_controls::all;
+use redress_controls::in_members;
 use redress_settings::surroundings::READS as AROUND;
 use redress_testkit::local::Call;
 
@@ -108,7 +108,7 @@ async fn reader_role_used() {
 
 async fn member_role_used() {
     let granted: BTreeSet<_> =
-        all().flat_map(|entry| entry.reads.iter().chain(entry.writes)).chain(AROUND).map(|action| action.name).collect();
+        in_members().flat_map(|entry| entry.reads.iter().chain(entry.writes)).chain(AROUND).map(|action| action.name).collect();
     let used = used_by("RedressMemberRole");
     let unused: Vec<_> = granted.iter().filter(|action| !used.contains(**action)).copied().collect();
     let excused: Vec<_> = UNSEEN.iter().map(|(action, _)| *action).collect();

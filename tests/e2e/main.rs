@@ -13,6 +13,7 @@ mod groups;
 mod guardrails;
 mod journeys;
 mod laws;
+mod organization;
 mod sources;
 
 use std::{future::Future, ops::Deref, process::ExitCode, sync::OnceLock};
@@ -38,13 +39,24 @@ static GROUPS: Deployed = Deployed {
     options: || guarded().with("SecurityGroupPolicyKey", "groups.json").with("Regions", "us-east-1,eu-west-1").forwarding(),
 };
 
+/// The suite with everything switched on, in an organization whose stack sets make the roles of members.
+static ORGANIZATION: Deployed = Deployed { world: OnceLock::new(), options: organization };
+/// The same, for tests that set who governs Security Hub.
+static GOVERNED: Deployed = Deployed { world: OnceLock::new(), options: organization };
+
+fn organization() -> Options {
+    let services = ["BaselineMacie", "BaselineInspector", "BaselineAuditManager"];
+    let options = Options::new().modes("auto").with("Regions", "us-east-1,eu-west-1").organization();
+    services.into_iter().fold(options, |options, service| options.with(service, "on"))
+}
+
 fn guarded() -> Options {
     Options::new().modes("auto").with("PolicyKey", "policy.yaml").with("DigestMinutes", "1")
 }
 
 /// Every deployment that was started.
 fn worlds() -> impl Iterator<Item = &'static World> {
-    [&SHIPPED, &AUTO, &GUARDED, &ALONE, &GROUPS].into_iter().filter_map(|deployed| deployed.world.get())
+    [&SHIPPED, &AUTO, &GUARDED, &ALONE, &GROUPS, &ORGANIZATION, &GOVERNED].into_iter().filter_map(|deployed| deployed.world.get())
 }
 
 /// A deployment that starts with the first test that needs it.
@@ -80,6 +92,7 @@ fn main() -> ExitCode {
     trials.extend(journeys::trials());
     trials.extend(guardrails::trials());
     trials.extend(groups::trials());
+    trials.extend(organization::trials());
     trials.extend(sources::trials());
     trials.extend(command::trials());
     trials.extend(laws::trials());

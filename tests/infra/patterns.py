@@ -22,11 +22,14 @@ REACHES = {
     "custom-action": {"RequestedActionsRule"},
     "cloudtrail": {"SecurityGroupChangesRule"},
     "manual": {"ManualScanRule"},
+    "manual-onboarding": {"ManualOnboardingRule"},
+    "manual-baseline": {"ManualBaselineRule"},
+    "organizations": {"OrganizationChangesRule"},
     "outcomes": {"SecurityGroupOutcomesRule"},
     "ignored": set(),
 }
 # The buses where the events of a folder arrive; of the others it is the account's default one.
-BUSES = {"cloudtrail": "Changes", "outcomes": "Outcomes"}
+BUSES = {"cloudtrail": "Changes", "organizations": "Changes", "outcomes": "Outcomes"}
 # The outcomes whose findings are still open: the router closes them when they have passed.
 OPEN = ("held", "needs-approval", "needs-person", "put-back", "failed")
 # Some of the others.

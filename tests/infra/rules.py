@@ -9,7 +9,7 @@ from itertools import combinations
 import patterns
 from machines import leads_to, levels, machines, reached
 from policies import as_list, documents, granted_to, statements
-from stack import ACCOUNT, PARAMETERS, PSEUDO_PARAMETERS, REGION, Stack, Template, arn_of
+from stack import ACCOUNT, INFRA, PARAMETERS, PSEUDO_PARAMETERS, REGION, Stack, Template, arn_of, read
 
 Rule = Callable[[Stack], Iterator[str]]
 
@@ -21,17 +21,38 @@ EVERY_RESOURCE = {
     "RemediatorRole.Trace": "X-Ray has no resources to name",
     "SweeperRole.Trace": "X-Ray has no resources to name",
     "ScannerRole.Trace": "X-Ray has no resources to name",
+    "OnboarderRole.Trace": "X-Ray has no resources to name",
+    "BaselineRole.Trace": "X-Ray has no resources to name",
     "ScannerRole.ListAccountsAndRegions": "lists of everything have no resources to name",
+    "OnboarderRole.ReadOrganization": "lists of everything have no resources to name",
+    "BaselineRole.ReadOrganization": "lists of everything have no resources to name",
+    "OnboarderRole.MakeFindingAggregators": "an aggregator has no name before it is made, and lists have none",
     "SweepStatesRole.Trace": "X-Ray has no resources to name",
     "SweepStatesRole.DeliverLogs": "deliveries of logs have no resources to name before they are made",
+    "OnboardStatesRole.Trace": "X-Ray has no resources to name",
+    "OnboardStatesRole.DeliverLogs": "deliveries of logs have no resources to name before they are made",
+    "BaselineStatesRole.Trace": "X-Ray has no resources to name",
+    "BaselineStatesRole.DeliverLogs": "deliveries of logs have no resources to name before they are made",
     "Key.AccountDecidesByIam": "in a key policy it means this key",
     "Key.EventsSendToQueues": "in a key policy it means this key",
     "Key.AlarmsPublish": "in a key policy it means this key",
     "Key.LogGroupsOfThisStack": "in a key policy it means this key",
+    "OwnersKey.AccountDecidesByIam": "in a key policy it means this key",
+    "OwnersKey.EventsPublish": "in a key policy it means this key",
+    "LaunchRole.ReadProducts": "Service Catalog keeps its copies where it says by a tag of theirs only",
+    "LaunchRole.LookAtTemplates": "a template that is not deployed yet has no resource to name",
+    "LaunchRole.Record": "recorders and delivery channels of AWS Config have no resources to name",
+    "LaunchRole.EndSubscriptions": "IAM knows no resource of it",
+    "LaunchRole.MakeKeys": "a key has no name before it is made; its tag is asked for",
 }
 # Where `Allow` may use a wildcard in an action, and why.
 EVERY_ACTION = {
     "Key.AccountDecidesByIam": "AWS's way to leave a key to IAM policies, without which it can become unmanageable",
+    "OwnersKey.AccountDecidesByIam": "as of the suite's key",
+}
+# Which policies of topics let in EventBridge without a condition, and why.
+WITHOUT_CONDITIONS = {
+    "OwnersPolicy.EventsPublish": "EventBridge takes no conditions there; the key is for topics of the account only",
 }
 # A member role could make itself, or somebody else, an administrator by these, or destroy what cannot be restored.
 NEVER_IN_MEMBER_ACCOUNTS = {
@@ -85,19 +106,46 @@ METRICS = {
         "ScanDuration",
         "UnreachableUnits",
     },
+    "Redress/Organization": {"BaselineDrift", "BaselineFailures", "BaselineGood", "NotOnboarded", "Onboarded"},
 }
 # Whose targets may refuse for good, and why.
 WITHOUT_DEAD_LETTERS = {
     "SendChangesRule": "a queue would be in every account and region, watched by nobody; the sweep finds what was lost",
+    "OwnersRule": "as of the changes; what is not told is in Security Hub all the same",
 }
 # What a role of EventBridge is to be allowed on its target, by the target's service. Queues let it in by their policies.
 ASKED_OF_TARGETS = {"events": "events:PutEvents", "states": "states:StartExecution"}
 # By which roles our own enter other accounts.
-ENTERED_BY = {"RemediatorRole": "MemberRoleName", "ScannerRole": "ReaderRoleName"}
+ENTERED_BY = {
+    "RemediatorRole": ["MemberRoleName"],
+    "ScannerRole": ["ReaderRoleName"],
+    "OnboarderRole": ["MemberRoleName", "ManagementRoleName"],
+    "BaselineRole": ["MemberRoleName"],
+}
+# What the administrator of Security Hub does of it, by its onboarder and nobody else of the suite.
+ADMINISTERS = {
+    "CreateFindingAggregator",
+    "CreateMembers",
+    "DeleteFindingAggregator",
+    "DeleteMembers",
+    "DescribeHub",
+    "DescribeOrganizationConfiguration",
+    "DisassociateMembers",
+    "GetFindingAggregator",
+    "ListConfigurationPolicyAssociations",
+    "ListFindingAggregators",
+    "ListMembers",
+    "UpdateFindingAggregator",
+    "UpdateOrganizationConfiguration",
+}
 # The service integrations that states use. Others want actions of their own in the role of the state machine.
 INVOKE, READ_OBJECT = "arn:aws:states:::lambda:invoke", "arn:aws:states:::s3:getObject"
-# Where the lists are that sweeps work off.
-LISTS = "arn:aws:s3:::Reports/security-groups/sweeps/*"
+# Where the lists are that each state machine works off.
+LISTS = {
+    "SweepSecurityGroups": "arn:aws:s3:::Reports/security-groups/sweeps/*",
+    "OnboardOrganization": "arn:aws:s3:::Reports/onboarding/sweeps/*",
+    "BaselineOrganization": "arn:aws:s3:::Reports/baseline/sweeps/*",
+}
 # Under this prefix the account's policy of log deliveries has one entry for all.
 DELIVERED_LOGS = "/aws/vendedlogs/states/"
 # How wide a dashboard is.
@@ -133,6 +181,8 @@ ONCE = {
     "ExemptAction": "people choose it by its id",
     "UndoAction": "people choose it by its id",
     "Deployment": "the operator's command starts there, knowing nothing yet",
+    "Recorder": "a region has one",
+    "DeliveryChannel": "a region has one",
 }
 # What the operator's command reads in the parameter `Deployment`; those marked may be empty.
 DEPLOYMENT = {
@@ -272,7 +322,7 @@ def patterns_leave_room(stack: Stack) -> Iterator[str]:
 
 
 def everything_stored_is_encrypted_with_the_key(stack: Stack) -> Iterator[str]:
-    keys = {"Key", arn_of("AWS::KMS::Key", "Key")}
+    keys = {name for key, _ in stack.of_type("AWS::KMS::Key") for name in (key, arn_of("AWS::KMS::Key", key))}
     for name, resource in stack.resources.items():
         used = _encryption_key(resource["Type"], resource.get("Properties", {}))
         if used != "nothing stored" and used not in keys:
@@ -407,8 +457,8 @@ def each_role_enters_accounts_by_the_one_that_is_for_it(stack: Stack) -> Iterato
     """Who only looks may not become somebody who changes."""
     for statement in statements(stack, "identity"):
         if statement.allows and "sts:AssumeRole" in statement.actions:
-            role = _parameter(stack, ENTERED_BY.get(statement.owner, ""))
-            if statement.resources != [f"arn:aws:iam::*:role/{role}"]:
+            roles = [_parameter(stack, name) for name in ENTERED_BY.get(statement.owner, [])]
+            if statement.resources != [f"arn:aws:iam::*:role/{role}" for role in roles]:
                 yield f"{statement.name} enters by {', '.join(statement.resources)}"
 
 
@@ -416,7 +466,7 @@ def targets_are_reached_by_a_role_that_can_do_no_more(stack: Stack) -> Iterator[
     for rule, properties in stack.of_type("AWS::Events::Rule"):
         for target in properties["Targets"]:
             service = target["Arn"].split(":")[2]
-            if service == "sqs":
+            if service in ("sqs", "sns"):
                 continue
             role = stack.named_by(target.get("RoleArn", ""), "AWS::IAM::Role")
             granted = {(a, r) for s in granted_to(stack, role) if s.allows for a in s.actions for r in s.resources}
@@ -464,7 +514,7 @@ def state_machines_may_do_what_their_states_ask_for_and_no_more(stack: Stack) ->
         for name, state in machine.of_type("Map"):
             if (reader := state.get("ItemReader", {}).get("Resource")) != READ_OBJECT:
                 yield f"{name} reads by {reader}, of which nothing is known here"
-            needed |= {("s3:GetObject", LISTS), ("kms:Decrypt", key), ("states:StartExecution", arn)}
+            needed |= {("s3:GetObject", LISTS[machine.name]), ("kms:Decrypt", key), ("states:StartExecution", arn)}
             for action in ("states:DescribeExecution", "states:StopExecution"):
                 needed |= {(action, f"{execution}:*"), (action, f"{execution}/{state.get('Label')}:*")}
         role = stack.named_by(machine.properties["RoleArn"], "AWS::IAM::Role")
@@ -478,6 +528,22 @@ def state_machines_may_do_what_their_states_ask_for_and_no_more(stack: Stack) ->
             through = statement.conditions("kms:ViaService")
             if key in statement.resources and through != [f"s3.{REGION}.amazonaws.com"]:
                 yield f"{statement.name} uses the key through {through or 'any service'}"
+
+
+def the_onboarder_alone_administers_security_hub(stack: Stack) -> Iterator[str]:
+    """In its own account, and no more of it than it asks for."""
+    actions = [a for s in granted_to(stack, "OnboarderRole") if s.allows for a in s.actions]
+    granted = {a.removeprefix("securityhub:") for a in actions if a.startswith("securityhub:")}
+    if granted != ADMINISTERS:
+        yield f"OnboarderRole may {sorted(granted - ADMINISTERS)} as well, and not {sorted(ADMINISTERS - granted)}"
+    for statement in statements(stack, "identity"):
+        of_hub = [action for action in statement.actions if action.startswith("securityhub:") and statement.allows]
+        if of_hub and statement.owner == "OnboarderRole":
+            for resource in statement.resources:
+                if statement.name not in EVERY_RESOURCE and f":{ACCOUNT}:" not in resource:
+                    yield f"{statement.name} reaches {resource}"
+        elif administers := [action for action in of_hub if action.removeprefix("securityhub:") in ADMINISTERS]:
+            yield f"{statement.name} allows {', '.join(administers)}"
 
 
 def roles_are_lent_only_to_the_service_that_they_trust(stack: Stack) -> Iterator[str]:
@@ -572,7 +638,7 @@ def only_the_rules_of_the_stack_send_to_a_queue(stack: Stack) -> Iterator[str]:
 
 def services_in_key_and_topic_policies_act_for_this_account(stack: Stack) -> Iterator[str]:
     for statement in statements(stack, "key", "topic"):
-        if statement.allows and "Service" in statement.body["Principal"]:
+        if statement.allows and "Service" in statement.body["Principal"] and statement.name not in WITHOUT_CONDITIONS:
             keys = [k for o in statement.body.get("Condition", {}).values() for k in o]
             if not any(ACCOUNT in value for key in keys for value in statement.conditions(key)):
                 yield f"{statement.name} serves {statement.body['Principal']['Service']} for any account"
@@ -715,14 +781,19 @@ def units_pass_on_no_more_than_a_number(stack: Stack) -> Iterator[str]:
 
 
 def sweeps_ask_for_no_more_functions_than_are_reserved(stack: Stack) -> Iterator[str]:
+    """Beside those that a queue asks for, whose messages would count their refusals."""
     functions = dict(stack.of_type("AWS::Lambda::Function"))
+    beside = {
+        mapping["FunctionName"]: mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1000)
+        for _, mapping in stack.of_type("AWS::Lambda::EventSourceMapping")
+    }
     for machine in machines(stack):
         for name, state in machine.of_type("Map"):
             most = state.get("MaxConcurrency") or 10000
             for inner, task in state["ItemProcessor"]["States"].items():
                 if task["Type"] == "Task":
                     function = stack.named_by(task["Parameters"]["FunctionName"], "AWS::Lambda::Function")
-                    reserved = functions[function].get("ReservedConcurrentExecutions", 0)
+                    reserved = functions[function].get("ReservedConcurrentExecutions", 0) - beside.get(function, 0)
                     if most > reserved:
                         yield f"{name} runs {inner} up to {most} times at once, where {reserved} are reserved"
 
@@ -832,12 +903,14 @@ def dashboards_show_what_exists(stack: Stack) -> Iterator[str]:
                 yield f"{one['properties'].get('title')} lies on {other['properties'].get('title')}"
 
 
-def every_metric_of_security_groups_is_shown(stack: Stack) -> Iterator[str]:
+def everything_that_is_measured_is_shown(stack: Stack) -> Iterator[str]:
+    """But for what is counted for alarms."""
     dashboards = (json.loads(d["DashboardBody"]) for _, d in stack.of_type("AWS::CloudWatch::Dashboard"))
     shown = {tuple(m[:2]) for d in dashboards for w in d["widgets"] for m in w["properties"]["metrics"]}
-    for metric in sorted(METRICS["SecurityGroup/Compliance"]):
-        if ("SecurityGroup/Compliance", metric) not in shown:
-            yield f"{metric} is on no dashboard"
+    for namespace in METRICS.keys() - {"Redress"}:
+        for metric in sorted(METRICS[namespace]):
+            if (namespace, metric) not in shown:
+                yield f"{metric} is on no dashboard"
 
 
 # --------------------------------------------------------------- member role
@@ -845,7 +918,8 @@ def every_metric_of_security_groups_is_shown(stack: Stack) -> Iterator[str]:
 
 def members_trust_one_role_by_external_id_and_organization(stack: Stack) -> Iterator[str]:
     """Trusting the account, or another session of it, would trust everybody there who may assume roles."""
-    ours = {"Role": "RemediatorRoleArn", "ReaderRole": "ScannerRoleArn"}
+    own = "RemediationRoleArns" if "RemediationRoleArns" in stack.parameters else "OnboarderRoleArn"
+    ours = {"Role": own, "ReaderRole": "ScannerRoleArn"}
     services = [s for s in statements(stack, "trust") if set(s.body["Principal"]) == {"Service"}]
     for statement in services:
         # Lent to a service, in the name of this account only.
@@ -857,7 +931,8 @@ def members_trust_one_role_by_external_id_and_organization(stack: Stack) -> Iter
     for statement in trust:
         principal = statement.body["Principal"]
         parameter = ours.get(statement.owner, "")
-        if principal != {"AWS": _parameter(stack, parameter)}:
+        trusted = {"AWS": sorted(as_list(principal.get("AWS")))}
+        if set(principal) != {"AWS"} or trusted != {"AWS": sorted((_parameter(stack, parameter) or "").split(","))}:
             yield f"{statement.name} trusts {principal}, not {parameter or 'nobody'} alone"
         for key, parameter in (("sts:ExternalId", "ExternalId"), ("aws:PrincipalOrgID", "OrganizationId")):
             if statement.conditions(key) != [_parameter(stack, parameter)]:
@@ -888,6 +963,155 @@ def the_reader_changes_nothing(stack: Stack) -> Iterator[str]:
                 continue
             if not re.fullmatch(r"[a-z0-9-]+:(Describe|Get|List)[A-Za-z]*", action):
                 yield f"{statement.name} allows {action} on {', '.join(statement.resources)}"
+
+
+def the_management_role_acts_on_no_resource_of_the_account(stack: Stack) -> Iterator[str]:
+    """It delegates, and switches trusted access: what it may write are Organizations' and Security Hub's settings."""
+    for statement in granted_to(stack, "Role"):
+        for action in statement.actions:
+            if re.fullmatch(r"[a-z0-9-]+:(BatchGet|Describe|Get|List|Lookup)[A-Za-z]*", action):
+                continue
+            if action == "iam:CreateServiceLinkedRole" and statement.conditions("iam:AWSServiceName"):
+                continue
+            if action.partition(":")[0] not in ("organizations", "securityhub"):
+                yield f"{statement.name} allows {action}"
+
+
+def owners_hear_of_their_own_account_alone(stack: Stack) -> Iterator[str]:
+    """The administrator of Security Hub is told of the findings of all."""
+    found = patterns.event(patterns.EVENTS / "securityhub" / "S3.8.json")
+    for steps, value, told in (
+        (["Severity", "Label"], "CRITICAL", True),
+        (["Severity", "Label"], "HIGH", True),
+        (["Severity", "Label"], "MEDIUM", False),
+        (["AwsAccountId"], "444455556666", False),
+        (["Region"], "eu-west-1", False),
+        (["Workflow", "Status"], "NOTIFIED", False),
+        (["RecordState"], "ARCHIVED", False),
+        (["Compliance", "Status"], "PASSED", False),
+    ):
+        near = json.loads(json.dumps(found))
+        (finding,) = near["detail"]["findings"]
+        finding |= {"AwsAccountId": ACCOUNT, "Region": REGION, "Severity": {"Label": "HIGH"}}
+        *parents, last = steps
+        inner = finding[parents[0]] if parents else finding
+        inner[last] = value
+        if ("OwnersRule" in patterns.reached(stack, near)) is not told:
+            yield f"owners are {'not ' if told else ''}told of a finding with {'.'.join(steps)} {value}"
+
+
+def what_is_queued_is_encrypted(stack: Stack) -> Iterator[str]:
+    for name, queue in stack.of_type("AWS::SQS::Queue"):
+        if not queue.get("KmsMasterKeyId") and queue.get("SqsManagedSseEnabled") is not True:
+            yield f"{name} is not encrypted"
+
+
+def stack_sets_reach_every_account_whatever_one_of_them_does(stack: Stack) -> Iterator[str]:
+    for name, properties in stack.of_type("AWS::CloudFormation::StackSet"):
+        preferences = properties.get("OperationPreferences", {})
+        if preferences.get("FailureTolerancePercentage") != 100:
+            yield f"{name} ends when accounts refuse it"
+        if preferences.get("RegionConcurrencyType") != "PARALLEL" or preferences.get("MaxConcurrentPercentage", 0) < 10:
+            yield f"{name} goes from account to account"
+        if properties.get("PermissionModel") != "SERVICE_MANAGED" or properties.get("CallAs") != "SELF":
+            yield f"{name} is not the management account's own"
+        if properties.get("AutoDeployment") != {"Enabled": True, "RetainStacksOnAccountRemoval": False}:
+            yield f"{name} is not in new accounts, or stays in those that leave"
+        for group in properties["StackInstancesGroup"]:
+            if group["DeploymentTargets"].get("OrganizationalUnitIds") != _parameter(stack, "TargetIds").split(","):
+                yield f"{name} is not where it was asked for"
+
+
+def roles_are_deployed_in_one_region(stack: Stack) -> Iterator[str]:
+    """They have names of their own, and are the account's."""
+    for name, properties in stack.of_type("AWS::CloudFormation::StackSet"):
+        regions = [region for group in properties["StackInstancesGroup"] for region in group["Regions"]]
+        if "CAPABILITY_NAMED_IAM" in properties["Capabilities"] and regions != [REGION]:
+            yield f"{name} makes its roles in {regions}"
+
+
+def templates_are_given_what_they_ask_for(stack: Stack) -> Iterator[str]:
+    """And by the same names, so that nobody has to translate."""
+    for name, resource in stack.resources.items():
+        properties = resource.get("Properties", {})
+        if "TemplateURL" not in properties:
+            continue
+        template = INFRA / properties["TemplateURL"].rpartition("/")[2]
+        if properties["TemplateURL"] != f"{_parameter(stack, 'TemplatesUrl')}/{template.name}" or not template.exists():
+            yield f"{name} is of {properties['TemplateURL']}"
+            continue
+        asked = read(template).get("Parameters", {})
+        given = properties.get("Parameters", {})
+        if isinstance(given, list):
+            given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in given}
+        needed = {key for key, parameter in asked.items() if "Default" not in parameter}
+        if missing := needed - given.keys():
+            yield f"{name} does not tell {sorted(missing)}"
+        if more := given.keys() - asked.keys():
+            yield f"{name} tells {sorted(more)}, which nobody asks for"
+        for key in given.keys() & asked.keys():
+            if given[key] != _parameter(stack, key):
+                yield f"{name} tells another {key}"
+
+
+def what_launches_products_makes_nothing_else(stack: Stack) -> Iterator[str]:
+    """It is Service Catalog's, changes only what is named as the products name it, and gives none but their policies."""
+    trusted = [s.body["Principal"] for s in statements(stack, "trust")]
+    if trusted != [{"Service": "servicecatalog.amazonaws.com"}]:
+        yield f"LaunchRole trusts {trusted}"
+    names = [_parameter(stack, "MemberRoleName"), _parameter(stack, "ReaderRoleName"), "redress/redress-vpc-flow-logs"]
+    linked = "aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"
+    products = {f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in (*names, "SC-*", linked)}
+    products.add(f"arn:aws:iam::{ACCOUNT}:policy/SC-*")
+    for statement in statements(stack, "identity"):
+        for action in statement.actions:
+            if action.startswith("iam:") and not set(statement.resources) <= products:
+                yield f"{statement.name} allows {action} on {sorted(set(statement.resources) - products)}"
+            if action == "iam:PassRole" and not statement.conditions("iam:PassedToService"):
+                yield f"{statement.name} lends roles to any service"
+            if action == "iam:AttachRolePolicy" and statement.conditions("iam:PolicyARN") != [
+                f"arn:aws:iam::{ACCOUNT}:policy/SC-*"
+            ]:
+                yield f"{statement.name} gives any policy"
+            if action.startswith("kms:") and not any(
+                statement.conditions(f"aws:{of}Tag/redress") for of in ("Request", "Resource")
+            ):
+                yield f"{statement.name} allows {action} on keys of others"
+
+
+def products_are_launched_by_the_role_that_is_deployed(stack: Stack) -> Iterator[str]:
+    role = _parameter(stack, "LaunchRoleName")
+    launched = {}
+    for name, constraint in stack.of_type("AWS::ServiceCatalog::LaunchRoleConstraint"):
+        launched[constraint["ProductId"]] = constraint
+        if constraint.get("LocalRoleName") != role:
+            yield f"{name} takes {constraint.get('LocalRoleName') or constraint.get('RoleArn')}, not {role}"
+    for name, _ in stack.of_type("AWS::ServiceCatalog::CloudFormationProduct"):
+        if name not in launched:
+            yield f"{name} is launched with the powers of whoever asks for it"
+
+
+def products_are_the_templates_of_a_version(stack: Stack) -> Iterator[str]:
+    """And of the one before it, where there was one."""
+    for name, product in stack.of_type("AWS::ServiceCatalog::CloudFormationProduct"):
+        versions = product["ProvisioningArtifactParameters"]
+        url = versions[0]["Info"]["LoadTemplateFromURL"]
+        template = INFRA / url.rpartition("/")[2]
+        if (
+            versions[0]["Name"] != _parameter(stack, "Version")
+            or url != f"{_parameter(stack, 'TemplatesUrl')}/{template.name}"
+        ):
+            yield f"{name} is {versions[0]['Name']} of {url}"
+        if not template.exists():
+            yield f"there is no {template.name}"
+        if len(versions) != 2 or versions[1]["Name"] != _parameter(stack, "PreviousVersion"):
+            yield f"{name} has no version to go back to"
+
+
+def what_is_delegated_stays_when_the_stack_goes(stack: Stack) -> Iterator[str]:
+    for name, resource in stack.resources.items():
+        if resource["Type"] == "AWS::SecurityHub::DelegatedAdmin" and resource.get("DeletionPolicy") != "Retain":
+            yield f"{name} goes with the stack"
 
 
 def managed_policies_fit(stack: Stack) -> Iterator[str]:
@@ -942,6 +1166,7 @@ SUITE_RULES: tuple[Rule, ...] = (
     services_take_roles_only_for_this_account,
     only_the_organization_puts_events_on_a_bus,
     state_machines_may_do_what_their_states_ask_for_and_no_more,
+    the_onboarder_alone_administers_security_hub,
     roles_are_lent_only_to_the_service_that_they_trust,
     scheduler_takes_a_role_only_for_a_group_of_the_stack,
     wakes_reach_the_sweeper_and_nothing_else,
@@ -967,7 +1192,7 @@ SUITE_RULES: tuple[Rule, ...] = (
     every_state_machine_has_alarms_on_failures_and_timeouts,
     alarms_of_our_own_metrics_name_one_that_exists,
     dashboards_show_what_exists,
-    every_metric_of_security_groups_is_shown,
+    everything_that_is_measured_is_shown,
 )
 # Not `allows_every_resource_only_with_a_reason`: which bucket or group will have a finding is not known beforehand.
 # What the role may do is bounded by the list of its actions, and each session of it by its own policy.
@@ -990,6 +1215,49 @@ MEMBER_REGION_RULES: tuple[Rule, ...] = (
     nobody_is_an_administrator,
     targets_are_reached_by_a_role_that_can_do_no_more,
     services_take_roles_only_for_this_account,
+    services_in_key_and_topic_policies_act_for_this_account,
+    everything_stored_is_encrypted_with_the_key,
+    keys_rotate,
+    nothing_is_read_or_sent_without_tls,
+    owners_hear_of_their_own_account_alone,
+)
+MANAGEMENT_ROLE_RULES: tuple[Rule, ...] = (
+    allows_no_wildcard_actions,
+    nobody_is_an_administrator,
+    members_trust_one_role_by_external_id_and_organization,
+    members_can_be_made_an_administrator_by_nobody,
+    the_management_role_acts_on_no_resource_of_the_account,
+    managed_policies_fit,
+)
+LAUNCH_ROLE_RULES: tuple[Rule, ...] = (
+    allows_every_resource_only_with_a_reason,
+    allows_no_wildcard_actions,
+    nobody_is_an_administrator,
+    what_launches_products_makes_nothing_else,
+)
+SERVICE_CATALOG_RULES: tuple[Rule, ...] = (
+    stack_sets_reach_every_account_whatever_one_of_them_does,
+    roles_are_deployed_in_one_region,
+    templates_are_given_what_they_ask_for,
+    products_are_launched_by_the_role_that_is_deployed,
+    products_are_the_templates_of_a_version,
+)
+ORGANIZATION_RULES: tuple[Rule, ...] = (
+    every_rule_target_has_dead_letters_and_retries,
+    dead_letters_are_kept_for_two_weeks,
+    patterns_leave_room,
+    what_is_queued_is_encrypted,
+    nothing_is_read_or_sent_without_tls,
+    only_the_rules_of_the_stack_send_to_a_queue,
+    allows_every_resource_only_with_a_reason,
+    allows_no_wildcard_actions,
+    nobody_is_an_administrator,
+    targets_are_reached_by_a_role_that_can_do_no_more,
+    services_take_roles_only_for_this_account,
+    stack_sets_reach_every_account_whatever_one_of_them_does,
+    roles_are_deployed_in_one_region,
+    templates_are_given_what_they_ask_for,
+    what_is_delegated_stays_when_the_stack_goes,
 )
 
 

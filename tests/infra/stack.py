@@ -2,7 +2,7 @@
 
 Physical names are the logical ids, so that a check reads `...:FindingsQueue` where an account would have
 a generated name. SSM parameters go by their own names, since that is how they are read, and state machines, since their
-roles are built from them. Conditional resources are kept.
+roles are built from them. Conditional resources are kept, and conditions taken to hold.
 """
 
 import copy
@@ -19,9 +19,15 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITE = ROOT / "infra" / "template.yaml"
-MEMBER_ROLE = ROOT / "infra" / "member-role.yaml"
-MEMBER_REGION = ROOT / "infra" / "member-region.yaml"
+INFRA = ROOT / "infra"
+SUITE = INFRA / "template.yaml"
+MEMBER_ROLE = INFRA / "member-role.yaml"
+MEMBER_REGION = INFRA / "member-region.yaml"
+MANAGEMENT_ROLE = INFRA / "management-role.yaml"
+ORGANIZATION = INFRA / "organization.yaml"
+SERVICE_CATALOG = INFRA / "service-catalog.yaml"
+LAUNCH_ROLE = INFRA / "launch-role.yaml"
+CONFORMANCE_PACK = INFRA / "conformance-pack.yaml"
 
 REGION = "us-east-1"
 ACCOUNT = "111122223333"
@@ -38,11 +44,22 @@ PSEUDO_PARAMETERS = {
 }
 # For the parameters without a default, and those whose default leaves something out.
 PARAMETERS = {
+    "AdminAccountId": "444455556666",
     "ChangesBusArn": f"arn:aws:events:{REGION}:444455556666:event-bus/example-changes",
     "ExternalId": "example-external-id",
+    "OnboarderRoleArn": f"arn:aws:iam::{ACCOUNT}:role/OnboarderRole",
     "OrganizationId": "o-a1b2c3d4e5",
-    "RemediatorRoleArn": f"arn:aws:iam::{ACCOUNT}:role/RemediatorRole",
+    "PreviousTemplatesUrl": "https://example-templates.s3.us-east-1.amazonaws.com/redress/0",
+    "PreviousVersion": "v0",
+    "RemediationRoleArns": ",".join(
+        f"arn:aws:iam::{ACCOUNT}:role/{n}Role" for n in ("Remediator", "Onboarder", "Baseline")
+    ),
+    "Regions": f"{REGION},eu-west-1",
     "ScannerRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ScannerRole",
+    "TargetIds": "r-a1b2",
+    "TemplatesUrl": "https://example-templates.s3.us-east-1.amazonaws.com/redress/1",
+    "Users": "role/Owner",
+    "Version": "v1",
     "WebhookParameter": "/example/webhook",
 }
 ARNS = {
@@ -66,6 +83,8 @@ OWN_NAMES = {
     "AWS::SecurityHub::ActionTarget": "Id",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
+# What a property is that is left out.
+NO_VALUE = object()
 # The types whose `Ref` is their ARN.
 REFERRED_BY_ARN = {
     "AWS::IAM::ManagedPolicy",
@@ -142,10 +161,13 @@ class _Resolver:
                 return re.sub(r"\$\{([^}!]+)\}", lambda m: str(self.named(m[1])), text)
             case {"Fn::Join": [str(separator), list(parts)]}:
                 return separator.join(str(self.resolve(p)) for p in parts)
+            case {"Fn::If": [str(), then, _]}:
+                return self.resolve(then)
             case dict() if any(k.startswith("Fn::") for k in value):
                 raise NotImplementedError(f"no answer for {value}")
             case dict():
-                return {k: self.resolve(v) for k, v in value.items()}
+                resolved = {k: self.resolve(v) for k, v in value.items()}
+                return {k: v for k, v in resolved.items() if v is not NO_VALUE}
             case list():
                 return [self.resolve(v) for v in value]
             case _:
@@ -155,10 +177,13 @@ class _Resolver:
         return self.attribute(*name.split(".", 1)) if "." in name else self.ref(name)
 
     def ref(self, name: str) -> Any:
+        if name == "AWS::NoValue":
+            return NO_VALUE
         if name in PSEUDO_PARAMETERS:
             return PSEUDO_PARAMETERS[name]
         if (parameter := self.template.get("Parameters", {}).get(name)) is not None:
-            return PARAMETERS[name] if name in PARAMETERS else parameter["Default"]
+            given = PARAMETERS[name] if name in PARAMETERS else parameter["Default"]
+            return given.split(",") if parameter.get("Type") == "CommaDelimitedList" else given
         type_ = self.template["Resources"][name]["Type"]
         if type_ == "AWS::SQS::Queue":
             return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"

@@ -14,6 +14,8 @@ BINARIES = {
     "FindingSweeper": "finding-sweeper",
     "SgComplianceScanner": "sg-compliance-scanner",
     "SgSweepScanner": "sg-compliance-scanner",
+    "MemberOnboarder": "member-onboarder",
+    "AccountBaseline": "account-baseline",
 }
 
 FUNCTIONS = pytest.mark.parametrize(("function", "binary"), BINARIES.items(), ids=list(BINARIES))
@@ -42,8 +44,14 @@ def test_reads_the_variables_that_it_is_given(function: str, binary: str) -> Non
     )
 
 
-def test_the_metrics_of_security_groups_are_those_of_the_code() -> None:
+def test_what_is_measured_is_what_the_code_measures() -> None:
     source = (ROOT / "crates" / "lambda" / "src" / "metrics.rs").read_text()
-    (namespace,) = METRICS.keys() - {"Redress"}
-    assert f'"Namespace": "{namespace}"' in source
-    assert set(re.findall(r'Self::\w+ => \("(\w+)", "(?:Count|Seconds)"\)', source)) == METRICS[namespace]
+    expected = {namespace: METRICS[namespace] for namespace in METRICS.keys() - {"Redress"}}
+    (match,) = re.findall(r"pub fn namespace\(self\).*?\{\s*match self \{(.*?)\n        \}", source, re.DOTALL)
+    *arms, (_, other) = re.findall(r'([\w:| \n]+?) => "([^"]+)"', match)
+    named = dict(re.findall(r'Self::(\w+) => \("(\w+)", "(?:Count|Seconds)"\)', source))
+    special = {variant: namespace for variants, namespace in arms for variant in re.findall(r"Self::(\w+)", variants)}
+    measured: dict[str, set[str]] = {}
+    for variant, name in named.items():
+        measured.setdefault(special.get(variant, other), set()).add(name)
+    assert measured == expected

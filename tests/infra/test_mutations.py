@@ -1,6 +1,7 @@
 """The rules see: each of these mistakes, planted in the real template, is caught by the rule that is there for it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,17 @@ import pytest
 import policies
 import rules
 from rules import Rule
-from stack import MEMBER_REGION, SUITE, Stack, Template, read
+from stack import (
+    LAUNCH_ROLE,
+    MANAGEMENT_ROLE,
+    MEMBER_REGION,
+    ORGANIZATION,
+    SERVICE_CATALOG,
+    SUITE,
+    Stack,
+    Template,
+    read,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,9 @@ STATEMENT = "Policies.0.PolicyDocument.Statement"
 OTHER_RULE = "arn:aws:events:us-east-1:444455556666:rule/other"
 OTHER_GROUP = "arn:aws:scheduler:us-east-1:111122223333:schedule-group/*"
 DEFINITION = "SweepSecurityGroups.DefinitionString.Fn::Sub"
+ONBOARDING = "OnboardOrganization.DefinitionString.Fn::Sub"
+BASELINE = "BaselineOrganization.DefinitionString.Fn::Sub"
+ORGANIZATION_CHANGES = "OrganizationChangesRule.EventPattern"
 DASHBOARD = "SecurityGroupDashboard.DashboardBody.Fn::Sub"
 CHANGES = "SecurityGroupChangesRule.EventPattern"
 
@@ -39,6 +53,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("SweepRule.Targets.0.DeadLetterConfig", DROP),
         ("SecurityGroupChangesRule.Targets.0.DeadLetterConfig", DROP),
         ("ManualScanRule.Targets.0.RetryPolicy", DROP),
+        ("OrganizationChangesRule.Targets.0.DeadLetterConfig", DROP),
+        ("BaselineOrganizationRule.Targets.0.DeadLetterConfig", DROP),
     ],
     rules.dead_letters_are_kept_for_two_weeks: [
         ("UndeliveredEvents.MessageRetentionPeriod", DROP),
@@ -46,15 +62,18 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.dead_letters_raise_an_alarm: [
         ("JobsDeadLettersAlarm.Dimensions.0.Value", "Elsewhere"),
         ("ChangesDeadLettersAlarm.MetricName", "ApproximateAgeOfOldestMessage"),
+        ("OrganizationDeadLettersAlarm.Dimensions.0.Value", "Elsewhere"),
     ],
     rules.messages_that_wait_raise_an_alarm: [
         ("SweepAgeAlarm.Dimensions.0.Value", "Elsewhere"),
         ("ChangesAgeAlarm.Dimensions.0.Value", "Elsewhere"),
+        ("OrganizationAgeAlarm.MetricName", "ApproximateNumberOfMessagesVisible"),
     ],
     rules.visibility_is_at_least_six_times_the_timeout: [
         ("CisRemediator.Timeout", 300),
         ("SweepQueue.VisibilityTimeout", DROP),
         ("SgComplianceScanner.Timeout", 121),
+        ("OrganizationQueue.VisibilityTimeout", 900),
     ],
     rules.consumers_report_the_messages_that_failed: [
         ("CisRemediator.Events.Jobs.Properties.FunctionResponseTypes", DROP),
@@ -62,6 +81,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     rules.consumers_stay_within_their_reserved_concurrency: [
         ("FindingRouter.Events.Findings.Properties.ScalingConfig", DROP),
         ("SgComplianceScanner.ReservedConcurrentExecutions", 4),
+        ("MemberOnboarder.Events.Organization.Properties.ScalingConfig", DROP),
     ],
     rules.the_remediator_knows_how_often_a_job_is_received: [
         ("JobsQueue.RedrivePolicy.maxReceiveCount", 3),
@@ -85,11 +105,20 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("SecurityGroupOutcomesRule.EventPattern.detail.outcome", DROP),
         ("SecurityGroupOutcomesRule.EventPattern.detail.outcome", ["remediated"]),
         ("ManualScanRule.EventPattern.source", DROP),
+        ("ManualScanRule.EventPattern.detail-type", DROP),
+        ("ManualBaselineRule.EventPattern.source", DROP),
+        ("ManualOnboardingRule.EventPattern.detail-type", ["Manual Baseline"]),
+        (f"{ORGANIZATION_CHANGES}.source", DROP),
+        (f"{ORGANIZATION_CHANGES}.detail-type", ["AWS API Call via CloudTrail"]),
+        (f"{ORGANIZATION_CHANGES}.detail.eventName", DROP),
+        (f"{ORGANIZATION_CHANGES}.detail.eventName.6", DROP),
+        (f"{ORGANIZATION_CHANGES}.detail.errorCode", DROP),
     ],
     rules.rules_wait_where_their_events_arrive: [
         ("SecurityGroupChangesRule.EventBusName", DROP),
         ("SecurityGroupOutcomesRule.EventBusName", {"Ref": "Changes"}),
         ("ManualScanRule.EventBusName", {"Ref": "Changes"}),
+        ("OrganizationChangesRule.EventBusName", DROP),
     ],
     rules.a_finding_that_passed_reaches_its_rule_only_if_it_is_open: [
         ("ImportedFindingsRule.EventPattern.detail.findings.$or.1.Compliance.Status", ["FAILED"]),
@@ -104,6 +133,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("Reports.BucketEncryption", DROP),
         ("ChangesQueue.KmsMasterKeyId", DROP),
         ("SweepSecurityGroupsLogs.KmsKeyId", DROP),
+        ("OrganizationQueue.KmsMasterKeyId", DROP),
+        ("BaselineOrganizationLogs.KmsKeyId", DROP),
         ("CisRemediatorLogs.KmsKeyId", DROP),
     ],
     rules.keys_rotate: [
@@ -150,6 +181,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"RemediatorRole.{STATEMENT}.6.Resource", "*"),
         (f"ScannerRole.{STATEMENT}.5.Resource", "*"),
         (f"SweepStatesRole.{STATEMENT}.0.Resource", "*"),
+        (f"OnboarderRole.{STATEMENT}.6.Resource", "*"),
+        (f"BaselineRole.{STATEMENT}.3.Resource", "*"),
     ],
     rules.allows_no_wildcard_actions: [
         (f"RemediatorRole.{STATEMENT}.1.Action", ["dynamodb:*"]),
@@ -164,11 +197,17 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"RemediatorRole.{STATEMENT}.5.Condition", DROP),
         (f"RemediatorRole.{STATEMENT}.5.Resource", "arn:aws:iam::*:role/*"),
         (f"ScannerRole.{STATEMENT}.3.Condition", DROP),
+        (f"OnboarderRole.{STATEMENT}.5.Condition", DROP),
     ],
     rules.each_role_enters_accounts_by_the_one_that_is_for_it: [
         (f"ScannerRole.{STATEMENT}.3.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"}),
         (f"RemediatorRole.{STATEMENT}.5.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${ReaderRoleName}"}),
         (f"SweeperRole.{STATEMENT}.1.Action", ["sqs:SendMessage", "sts:AssumeRole"]),
+        (f"OnboarderRole.{STATEMENT}.5.Resource.1", DROP),
+        (
+            f"BaselineRole.{STATEMENT}.3.Resource",
+            {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${ManagementRoleName}"},
+        ),
     ],
     rules.targets_are_reached_by_a_role_that_can_do_no_more: [
         ("ManualScanRule.Targets.0.RoleArn", DROP),
@@ -177,6 +216,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"StartSweepsRole.{STATEMENT}.0.Resource", {"Fn::Sub": "arn:${AWS::Partition}:states:*:*:stateMachine:*"}),
         (f"StartSweepsRole.{STATEMENT}.0.Action", ["states:StartExecution", "states:StopExecution"]),
         ("StartSweepsRole.AssumeRolePolicyDocument.Statement.0.Principal.Service", "states.amazonaws.com"),
+        ("ManualBaselineRule.Targets.0.RoleArn", {"Fn::GetAtt": "StartSweepsRole.Arn"}),
+        ("OnboardOrganizationRule.Targets.0.Arn", {"Ref": "BaselineOrganization"}),
     ],
     rules.services_take_roles_only_for_this_account: [
         ("StartSweepsRole.AssumeRolePolicyDocument.Statement.0.Condition.StringEquals", DROP),
@@ -203,6 +244,18 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (DEFINITION, Replaced('"Label": "units"', '"Label": "accounts"')),
         (DEFINITION, Replaced("states:::s3:getObject", "states:::s3:listObjectsV2")),
         (DEFINITION, Replaced("states:::lambda:invoke", "states:::sns:publish")),
+        (f"OnboardStatesRole.{STATEMENT}.4.Resource.2", DROP),
+        (f"BaselineStatesRole.{STATEMENT}.1.Resource", {"Fn::Sub": "${Reports.Arn}/onboarding/sweeps/*"}),
+        (BASELINE, Replaced("${AccountBaseline.Arn}", "${MemberOnboarder.Arn}")),
+        (ONBOARDING, Replaced('"Label": "regions"', '"Label": "accounts"')),
+    ],
+    rules.the_onboarder_alone_administers_security_hub: [
+        (f"OnboarderRole.{STATEMENT}.6.Action.0", DROP),
+        (f"OnboarderRole.{STATEMENT}.6.Action.0", "securityhub:DisableSecurityHub"),
+        (f"OnboarderRole.{STATEMENT}.6.Resource", {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:*:hub/default"}),
+        (f"OnboarderRole.{STATEMENT}.8", DROP),
+        (f"BaselineRole.{STATEMENT}.4.Action.0", "securityhub:ListMembers"),
+        (f"SweeperRole.{STATEMENT}.3.Action.0", "securityhub:DeleteMembers"),
     ],
     rules.roles_are_lent_only_to_the_service_that_they_trust: [
         (f"RemediatorRole.{STATEMENT}.11.Condition", DROP),
@@ -244,6 +297,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("SweepQueuePolicy.PolicyDocument.Statement.0.Condition", DROP),
         ("ChangesQueuePolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.1", DROP),
         ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.8", DROP),
+        ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.13", DROP),
+        ("OrganizationQueuePolicy.PolicyDocument.Statement.0.Condition", DROP),
     ],
     rules.services_in_key_and_topic_policies_act_for_this_account: [
         ("Key.KeyPolicy.Statement.2.Condition", DROP),
@@ -264,6 +319,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"SweeperRole.{STATEMENT}.5", DROP),
         ("WebhookPolicy.Roles", [{"Ref": "RemediatorRole"}]),
         ("WebhookPolicy.Roles.2", DROP),
+        ("WebhookPolicy.Roles.4", DROP),
+        (f"OnboarderRole.{STATEMENT}.12", DROP),
         (f"ScannerRole.{STATEMENT}.6", DROP),
     ],
     rules.nobody_writes_what_decides_over_the_functions: [
@@ -287,6 +344,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (DEFINITION, Replaced('"Next": "Summarise"', '"End": true')),
         (DEFINITION, Replaced('"Next": "Summarise"', '"Next": "ScanUnits"')),
         (DEFINITION, Replaced('"Result": 500,', '"Result": 500, "Next": "ScanUnit",')),
+        (ONBOARDING, Replaced('"Next": "Regions"', '"Next": "Summarise"')),
+        (BASELINE, Replaced('"Next": "AccountFailed"', '"Next": "Failed"')),
     ],
     rules.every_task_is_tried_again_and_ends: [
         (DEFINITION, Replaced('"TimeoutSeconds": 43200,', "")),
@@ -297,19 +356,25 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (DEFINITION, Replaced('"MaxAttempts": 4', '"MaxAttempts": 0')),
         (DEFINITION, Replaced('"BackoffRate": 2, "MaxDelaySeconds": 60, "MaxAttempts": 4', '"MaxAttempts": 4')),
         (DEFINITION, Replaced(', "JitterStrategy": "FULL"', "")),
+        (ONBOARDING, Replaced('"TimeoutSeconds": 960,', "")),
+        ("AccountBaseline.Timeout", 300),
     ],
     rules.a_unit_that_fails_ends_nothing: [
         (DEFINITION, Replaced('"ToleratedFailurePercentage": 100', '"ToleratedFailurePercentage": 10')),
         (DEFINITION, Replaced('"ErrorEquals": ["States.ALL"]', '"ErrorEquals": ["States.Timeout"]')),
+        (ONBOARDING, Replaced('"ToleratedFailurePercentage": 100,', "")),
     ],
     rules.units_pass_on_no_more_than_a_number: [
         (DEFINITION, Replaced('"OutputPath": "$.StatusCode",', "")),
         (DEFINITION, Replaced('"Result": 500,', "")),
         (DEFINITION, Replaced('"ResultPath": null,', "")),
+        (BASELINE, Replaced('"ResultPath": null,', "")),
     ],
     rules.sweeps_ask_for_no_more_functions_than_are_reserved: [
         (DEFINITION, Replaced('"MaxConcurrency": ${SweepConcurrency},', "")),
         ("SgSweepScanner.ReservedConcurrentExecutions", 5),
+        (BASELINE, Replaced("${BaselineConcurrency}", "40")),
+        ("MemberOnboarder.ReservedConcurrentExecutions", 10),
     ],
     rules.functions_of_one_binary_are_told_the_same: [
         ("SgSweepScanner.Environment.Variables.REDRESS_REGIONS", "us-east-1"),
@@ -339,10 +404,12 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("FindingSweeperThrottlesAlarm.Dimensions.0.Value", "Elsewhere"),
         ("SgSweepScannerErrorsAlarm.Dimensions.0.Value", {"Ref": "SgComplianceScanner"}),
         ("SgComplianceScannerThrottlesAlarm.MetricName", "Errors"),
+        ("MemberOnboarderErrorsAlarm.Dimensions.0.Value", {"Ref": "AccountBaseline"}),
     ],
     rules.every_state_machine_has_alarms_on_failures_and_timeouts: [
         ("SweepFailuresAlarm.MetricName", "ExecutionsAborted"),
         ("SweepTimeoutsAlarm.Dimensions.0.Value", "Elsewhere"),
+        ("OnboardingFailuresAlarm.Dimensions.0.Value", {"Ref": "BaselineOrganization"}),
     ],
     rules.alarms_of_our_own_metrics_name_one_that_exists: [
         ("SuspiciousFindingsAlarm.MetricName", "SuspiciousFinding"),
@@ -367,7 +434,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (DASHBOARD, Replaced('"region": "${AWS::Region}", ', "")),
         (DASHBOARD, Replaced('"widgets": [', '"widgets": [,')),
     ],
-    rules.every_metric_of_security_groups_is_shown: [
+    rules.everything_that_is_measured_is_shown: [
+        ("OrganizationDashboard.DashboardBody.Fn::Sub", Replaced('"BaselineDrift"', '"BaselineGood"')),
         (DASHBOARD, Replaced('["SecurityGroup/Compliance", "MassOperationsDetected"]', '["AWS/Lambda", "Errors"]')),
     ],
     rules.patterns_leave_room: [
@@ -412,10 +480,171 @@ MISTAKES_IN_REGIONS: dict[Rule, list[tuple[str, Any]]] = {
         ("SendChangesRole.AssumeRolePolicyDocument.Statement.0.Condition", DROP),
         ("SendChangesRole.AssumeRolePolicyDocument.Statement.0.Condition.StringEquals", DROP),
     ],
+    rules.services_in_key_and_topic_policies_act_for_this_account: [
+        ("OwnersKey.KeyPolicy.Statement.1.Condition", DROP),
+    ],
+    rules.everything_stored_is_encrypted_with_the_key: [
+        ("Owners.KmsMasterKeyId", "alias/aws/sns"),
+    ],
+    rules.keys_rotate: [
+        ("OwnersKey.EnableKeyRotation", DROP),
+    ],
+    rules.nothing_is_read_or_sent_without_tls: [
+        ("OwnersPolicy.PolicyDocument.Statement.1", DROP),
+    ],
+    rules.owners_hear_of_their_own_account_alone: [
+        ("OwnersRule.EventPattern.detail.findings.AwsAccountId", DROP),
+        ("OwnersRule.EventPattern.detail.findings.Region", DROP),
+        ("OwnersRule.EventPattern.detail.findings.RecordState", DROP),
+        ("OwnersRule.EventPattern.detail.findings.Severity.Label", ["CRITICAL"]),
+        ("OwnersRule.EventPattern.detail.findings.Workflow", DROP),
+    ],
+}
+SET = "MemberRole.OperationPreferences"
+# In that of the management account,
+MISTAKES_IN_THE_ORGANIZATION: dict[Rule, list[tuple[str, Any]]] = {
+    rules.every_rule_target_has_dead_letters_and_retries: [
+        ("SendOrganizationChangesRule.Targets.0.DeadLetterConfig", DROP),
+        ("SendOrganizationChangesRule.Targets.0.RetryPolicy", DROP),
+    ],
+    rules.dead_letters_are_kept_for_two_weeks: [
+        ("UndeliveredChanges.MessageRetentionPeriod", DROP),
+    ],
+    rules.patterns_leave_room: [
+        ("SendOrganizationChangesRule.EventPattern.source", ["aws.organizations" * 200]),
+    ],
+    rules.what_is_queued_is_encrypted: [
+        ("UndeliveredChanges.SqsManagedSseEnabled", False),
+    ],
+    rules.nothing_is_read_or_sent_without_tls: [
+        ("UndeliveredChangesPolicy.PolicyDocument.Statement.1", DROP),
+    ],
+    rules.only_the_rules_of_the_stack_send_to_a_queue: [
+        ("UndeliveredChangesPolicy.PolicyDocument.Statement.0.Condition", DROP),
+        ("UndeliveredChangesPolicy.PolicyDocument.Statement.0", DROP),
+    ],
+    rules.allows_every_resource_only_with_a_reason: [
+        (f"SendOrganizationChangesRole.{STATEMENT}.0.Resource", "*"),
+    ],
+    rules.allows_no_wildcard_actions: [
+        (f"SendOrganizationChangesRole.{STATEMENT}.0.Action", "events:*"),
+    ],
+    rules.nobody_is_an_administrator: [
+        ("SendOrganizationChangesRole.ManagedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
+    ],
+    rules.targets_are_reached_by_a_role_that_can_do_no_more: [
+        ("SendOrganizationChangesRule.Targets.0.RoleArn", DROP),
+        (f"SendOrganizationChangesRole.{STATEMENT}.0.Action", ["events:PutEvents", "events:PutRule"]),
+    ],
+    rules.services_take_roles_only_for_this_account: [
+        ("SendOrganizationChangesRole.AssumeRolePolicyDocument.Statement.0.Condition.StringEquals", DROP),
+    ],
+    rules.stack_sets_reach_every_account_whatever_one_of_them_does: [
+        (SET, DROP),
+        (f"{SET}.FailureTolerancePercentage", 0),
+        (f"{SET}.RegionConcurrencyType", "SEQUENTIAL"),
+        ("MemberRole.PermissionModel", "SELF_MANAGED"),
+        ("MemberRegion.CallAs", "DELEGATED_ADMIN"),
+        ("MemberRegion.AutoDeployment.Enabled", False),
+        ("MemberRegion.StackInstancesGroup.0.DeploymentTargets.OrganizationalUnitIds", ["ou-a1b2-c3d4e5f6"]),
+    ],
+    rules.roles_are_deployed_in_one_region: [
+        ("MemberRole.StackInstancesGroup.0.Regions", {"Ref": "Regions"}),
+    ],
+    rules.templates_are_given_what_they_ask_for: [
+        ("MemberRole.Parameters.2", DROP),
+        ("MemberRole.Parameters.4.ParameterKey", "RoleName"),
+        ("MemberRole.Parameters.3.ParameterValue", {"Ref": "OnboarderRoleArn"}),
+        ("MemberRegion.TemplateURL", {"Fn::Sub": "${TemplatesUrl}/member-regions.yaml"}),
+        ("ManagementRole.Parameters.OnboarderRoleArn", DROP),
+        ("OwnMemberRole.Parameters.ExternalId", {"Ref": "OrganizationId"}),
+    ],
+    rules.what_is_delegated_stays_when_the_stack_goes: [
+        ("SecurityHubAdministrator.DeletionPolicy", DROP),
+    ],
+}
+# of the products,
+MISTAKES_IN_PRODUCTS: dict[Rule, list[tuple[str, Any]]] = {
+    rules.stack_sets_reach_every_account_whatever_one_of_them_does: [
+        ("LaunchRole.OperationPreferences.FailureTolerancePercentage", 10),
+    ],
+    rules.roles_are_deployed_in_one_region: [
+        ("LaunchRole.StackInstancesGroup.0.Regions", ["us-east-1", "eu-west-1"]),
+    ],
+    rules.templates_are_given_what_they_ask_for: [
+        ("OwnLaunchRole.Parameters.MemberRoleName", {"Ref": "ReaderRoleName"}),
+    ],
+    rules.products_are_launched_by_the_role_that_is_deployed: [
+        ("MemberRoleLaunch.LocalRoleName", "Administrator"),
+        ("MemberRegionLaunch.ProductId", {"Ref": "MemberRoleProduct"}),
+    ],
+    rules.products_are_the_templates_of_a_version: [
+        ("MemberRoleProduct.ProvisioningArtifactParameters.0.Name", "v2"),
+        ("MemberRoleProduct.ProvisioningArtifactParameters.1", DROP),
+        (
+            "MemberRegionProduct.ProvisioningArtifactParameters.0.Info.LoadTemplateFromURL",
+            {"Fn::Sub": "${PreviousTemplatesUrl}/member-region.yaml"},
+        ),
+    ],
+}
+# and of what launches them.
+MISTAKES_IN_LAUNCHES: dict[Rule, list[tuple[str, Any]]] = {
+    rules.allows_every_resource_only_with_a_reason: [
+        (f"LaunchRole.{STATEMENT}.3.Resource", "*"),
+    ],
+    rules.allows_no_wildcard_actions: [
+        (f"LaunchRole.{STATEMENT}.8.Action", ["events:*"]),
+    ],
+    rules.nobody_is_an_administrator: [
+        ("LaunchRole.ManagedPolicyArns", ["arn:aws:iam::aws:policy/IAMFullAccess"]),
+    ],
+    rules.what_launches_products_makes_nothing_else: [
+        ("LaunchRole.AssumeRolePolicyDocument.Statement.0.Principal", {"AWS": "*"}),
+        (f"LaunchRole.{STATEMENT}.3.Resource.3", {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"}),
+        (f"LaunchRole.{STATEMENT}.5.Condition", DROP),
+        (f"LaunchRole.{STATEMENT}.6.Condition", DROP),
+        (f"LaunchRole.{STATEMENT}.13.Condition", DROP),
+    ],
+}
+# The management role is generated; what a person may plant there is a statement more.
+MISTAKES_IN_MANAGEMENT: dict[Rule, list[tuple[str, Any]]] = {
+    rules.allows_no_wildcard_actions: [
+        ("Writes.PolicyDocument.Statement.1.Action", ["organizations:*"]),
+    ],
+    rules.nobody_is_an_administrator: [
+        ("Role.ManagedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
+    ],
+    rules.members_trust_one_role_by_external_id_and_organization: [
+        ("Role.AssumeRolePolicyDocument.Statement.0.Condition", DROP),
+        ("Role.AssumeRolePolicyDocument.Statement.0.Principal.AWS", "*"),
+    ],
+    rules.members_can_be_made_an_administrator_by_nobody: [
+        ("Writes.PolicyDocument.Statement.1.Action", ["iam:PutRolePolicy"]),
+    ],
+    rules.the_management_role_acts_on_no_resource_of_the_account: [
+        ("Writes.PolicyDocument.Statement.1.Action", ["s3:PutBucketPolicy"]),
+        ("Writes.PolicyDocument.Statement.0.Condition", DROP),
+    ],
+    rules.managed_policies_fit: [
+        ("Writes.PolicyDocument.Statement.1.Action", [f"organizations:Describe{n:04}" for n in range(500)]),
+    ],
 }
 
-
-PLANTED = [(rule, path, value) for rule, mistakes in MISTAKES.items() for path, value in mistakes]
+# What is planted where, and the rules of which each is to be seen to fail.
+SHELF = {
+    SUITE: (MISTAKES, rules.SUITE_RULES),
+    MEMBER_REGION: (MISTAKES_IN_REGIONS, rules.MEMBER_REGION_RULES),
+    ORGANIZATION: (MISTAKES_IN_THE_ORGANIZATION, rules.ORGANIZATION_RULES),
+    SERVICE_CATALOG: (MISTAKES_IN_PRODUCTS, rules.SERVICE_CATALOG_RULES),
+    LAUNCH_ROLE: (MISTAKES_IN_LAUNCHES, rules.LAUNCH_ROLE_RULES),
+    MANAGEMENT_ROLE: (MISTAKES_IN_MANAGEMENT, rules.MANAGEMENT_ROLE_RULES),
+}
+PLANTED = [
+    (file, rule, path, value)
+    for file, (mistakes, _) in SHELF.items()
+    for rule, planted in mistakes.items()
+    for path, value in planted
+]
 
 
 def plant(template: Template, path: str, value: Any) -> None:
@@ -435,35 +664,21 @@ def plant(template: Template, path: str, value: Any) -> None:
         parent[last] = value
 
 
-@pytest.mark.parametrize(("rule", "path", "value"), PLANTED, ids=[path for _, path, _ in PLANTED])
-def test_a_planted_mistake_is_caught(rule: Rule, path: str, value: Any) -> None:
-    template = read(SUITE)
+@pytest.mark.parametrize(("file", "rule", "path", "value"), PLANTED, ids=[f"{f.stem}-{p}" for f, _, p, _ in PLANTED])
+def test_a_planted_mistake_is_caught(file: Path, rule: Rule, path: str, value: Any) -> None:
+    template = read(file)
     plant(template, path, value)
     assert list(rule(Stack.of(template))), f"{rule.__name__} does not see it"
 
 
-def test_every_rule_of_the_suite_is_seen_to_fail() -> None:
-    assert set(MISTAKES) == set(rules.SUITE_RULES)
-
-
-IN_REGIONS = [(rule, path, value) for rule, mistakes in MISTAKES_IN_REGIONS.items() for path, value in mistakes]
-
-
-@pytest.mark.parametrize(("rule", "path", "value"), IN_REGIONS, ids=[path for _, path, _ in IN_REGIONS])
-def test_a_mistake_planted_in_every_region_is_caught(rule: Rule, path: str, value: Any) -> None:
-    template = read(MEMBER_REGION)
-    plant(template, path, value)
-    assert list(rule(Stack.of(template))), f"{rule.__name__} does not see it"
-
-
-def test_every_rule_of_the_regions_is_seen_to_fail() -> None:
-    assert set(MISTAKES_IN_REGIONS) == set(rules.MEMBER_REGION_RULES)
+@pytest.mark.parametrize("file", SHELF, ids=lambda file: file.stem)
+def test_every_rule_is_seen_to_fail(file: Path) -> None:
+    mistakes, house_rules = SHELF[file]
+    assert set(mistakes) == set(house_rules)
 
 
 def test_without_dead_letters_is_only_what_says_why() -> None:
-    own = {name for path in (SUITE, MEMBER_REGION) for name, _ in Stack.of(read(path)).of_type("AWS::Events::Rule")}
-    assert rules.WITHOUT_DEAD_LETTERS.keys() <= own
-    assert not rules.WITHOUT_DEAD_LETTERS.keys() & dict(Stack.of(read(SUITE)).of_type("AWS::Events::Rule")).keys()
+    assert rules.WITHOUT_DEAD_LETTERS.keys() <= dict(Stack.of(read(MEMBER_REGION)).of_type("AWS::Events::Rule")).keys()
 
 
 def test_an_action_that_does_not_exist_is_caught() -> None:
@@ -475,7 +690,7 @@ def test_an_action_that_does_not_exist_is_caught() -> None:
 
 TRUST = {
     "Effect": "Allow",
-    "Principal": {"AWS": {"Ref": "RemediatorRoleArn"}},
+    "Principal": {"AWS": {"Ref": "RemediationRoleArns"}},
     "Action": "sts:AssumeRole",
     "Condition": {
         "StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}, "aws:PrincipalOrgID": {"Ref": "OrganizationId"}}
@@ -486,7 +701,8 @@ TRUST = {
 def member_role(trust: Template, allowed: Template, name: str = "Role") -> Stack:
     return Stack.of(
         {
-            "Parameters": {key: {} for key in ("RemediatorRoleArn", "ScannerRoleArn", "ExternalId", "OrganizationId")},
+            "Parameters": {key: {} for key in ("ScannerRoleArn", "ExternalId", "OrganizationId")}
+            | {"RemediationRoleArns": {"Type": "CommaDelimitedList"}},
             "Resources": {
                 name: {
                     "Type": "AWS::IAM::Role",
@@ -522,7 +738,7 @@ def test_the_roles_of_a_member_trust_one_each_and_not_that_of_the_other() -> Non
     rule = rules.members_trust_one_role_by_external_id_and_organization
     for role, parameter, caught in (
         ("Role", "ScannerRoleArn", True),
-        ("ReaderRole", "RemediatorRoleArn", True),
+        ("ReaderRole", "RemediationRoleArns", True),
         ("ReaderRole", "ScannerRoleArn", False),
         ("OtherRole", "ScannerRoleArn", True),
     ):

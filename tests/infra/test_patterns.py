@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -10,7 +11,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from patterns import BARE, BUSES, EVENTS, OPEN, REACHES, SETTLED, event, fixtures, matches, passed, patterns, reached
-from stack import MEMBER_REGION, REGION, ROOT, SUITE, Stack, read
+from stack import MEMBER_REGION, ORGANIZATION, REGION, ROOT, SUITE, Stack, read
 
 NEW_AND_FAILED = {"detail": {"findings": {"Workflow": {"Status": ["NEW"]}, "Compliance": {"Status": ["FAILED"]}}}}
 
@@ -90,30 +91,56 @@ def test_every_custom_action_is_on_the_shelf() -> None:
     assert chosen == {target["Id"] for _, target in targets}
 
 
-def test_what_members_send_is_what_the_suite_waits_for() -> None:
-    (sent,) = patterns(Stack.of(read(MEMBER_REGION)))
-    assert sent[1] == dict(patterns(Stack.of(read(SUITE))))["SecurityGroupChangesRule"]
+# Who sends what to the suite, and the rules of both and the folder of the events.
+SENDERS = pytest.mark.parametrize(
+    ("sender", "sending", "waiting", "folder"),
+    [
+        (MEMBER_REGION, "SendChangesRule", "SecurityGroupChangesRule", "cloudtrail"),
+        (ORGANIZATION, "SendOrganizationChangesRule", "OrganizationChangesRule", "organizations"),
+    ],
+    ids=["members", "management account"],
+)
 
 
-def test_only_changes_of_security_groups_leave_a_member() -> None:
-    member = Stack.of(read(MEMBER_REGION))
-    sent = {path.parent.name for path in fixtures() if reached(member, event(path))}
-    assert sent == {"cloudtrail"}
+@SENDERS
+def test_what_is_sent_is_what_the_suite_waits_for(sender: Path, sending: str, waiting: str, folder: str) -> None:
+    sent = dict(patterns(Stack.of(read(sender))))[sending]
+    assert sent == dict(patterns(Stack.of(read(SUITE))))[waiting]
 
 
-def test_every_call_that_is_waited_for_is_on_the_shelf_under_its_name() -> None:
-    waited = dict(patterns(Stack.of(read(SUITE))))["SecurityGroupChangesRule"]["detail"]["eventName"]
-    assert {path.stem for path in (EVENTS / "cloudtrail").glob("*.json")} == set(waited)
-    for path in (EVENTS / "cloudtrail").glob("*.json"):
+@SENDERS
+def test_nothing_else_is_sent(sender: Path, sending: str, waiting: str, folder: str) -> None:
+    stack = Stack.of(read(sender))
+    sent = {path.parent.name for path in fixtures() if sending in reached(stack, event(path))}
+    assert sent == {folder}
+
+
+@SENDERS
+def test_every_call_that_is_waited_for_is_on_the_shelf_under_its_name(
+    sender: Path, sending: str, waiting: str, folder: str
+) -> None:
+    waited = dict(patterns(Stack.of(read(SUITE))))[waiting]["detail"]["eventName"]
+    assert {path.stem for path in (EVENTS / folder).glob("*.json")} == set(waited)
+    for path in (EVENTS / folder).glob("*.json"):
         detail = event(path)["detail"]
         assert detail["eventName"] == path.stem
         assert detail["readOnly"] is False, f"EventBridge does not tell {path.name}"
 
 
-@pytest.mark.parametrize("folder", ["cloudtrail", "ignored"])
+def test_results_are_told_by_the_service_itself() -> None:
+    for path in (EVENTS / "organizations").glob("*Result.json"):
+        told = event(path)
+        assert (told["detail-type"], told["detail"]["eventType"]) == (
+            "AWS Service Event via CloudTrail",
+            "AwsServiceEvent",
+        )
+        assert told["detail"]["serviceEventDetails"], path.name
+
+
+@pytest.mark.parametrize("folder", ["cloudtrail", "organizations", "ignored"])
 def test_calls_are_told_by_cloudtrail_as_the_envelope_says(folder: str) -> None:
     told = [event(path) for path in (EVENTS / folder).glob("*.json")]
-    told = [one for one in told if one["detail-type"] == "AWS API Call via CloudTrail"]
+    told = [one for one in told if one["detail-type"].endswith(" via CloudTrail")]
     assert told
     for one in told:
         detail = one["detail"]
@@ -140,6 +167,10 @@ CONFIG = "config/s3-bucket-ssl-requests-only.json"
 CHANGE = "cloudtrail/AuthorizeSecurityGroupIngress.json"
 SCAN = "manual/ManualComplianceScan.json"
 OUTCOME = "outcomes/remediated.json"
+CAME = "organizations/CreateAccountResult.json"
+MOVED = "organizations/MoveAccount.json"
+ONBOARDING = "manual-onboarding/ManualOnboarding.json"
+BASELINE = "manual-baseline/ManualBaseline.json"
 
 
 @pytest.mark.parametrize(
@@ -165,6 +196,16 @@ OUTCOME = "outcomes/remediated.json"
         (CHANGE, "detail.errorCode", "Client.DryRunOperation"),
         (SCAN, "source", "aws.security.compliance"),
         (SCAN, "detail-type", "Compliance Scan"),
+        (CAME, "source", "custom.organizations"),
+        (CAME, "detail-type", "AWS Console Sign In via CloudTrail"),
+        (CAME, "detail.eventName", "CreateAccount"),
+        (MOVED, "detail.eventSource", "controltower.amazonaws.com"),
+        (MOVED, "detail.eventName", "MoveAccounts"),
+        (MOVED, "detail.errorCode", "AccountNotFoundException"),
+        (ONBOARDING, "source", "custom.security"),
+        (ONBOARDING, "detail-type", "Onboarding"),
+        (BASELINE, "source", "aws.security.compliance"),
+        (BASELINE, "detail-type", "Baseline"),
         (OUTCOME, "source", "redress.test"),
         (OUTCOME, "detail.controls", ["SecurityGroup.2", "S3.5"]),
         (OUTCOME, "detail.outcome.outcome", "planned"),

@@ -82,6 +82,17 @@ impl Organizations {
         Ok(named)
     }
 
+    /// The management account of the organization.
+    ///
+    /// # Errors
+    /// When it cannot be asked for.
+    pub async fn management(&self) -> Result<AccountId> {
+        const ACTION: &str = "organizations:DescribeOrganization";
+        let answer = self.client.describe_organization().send().await.called(ACTION)?;
+        let id = answer.organization.and_then(|organization| organization.master_account_id).unwrap_or_default();
+        AccountId::try_from(id.as_str()).map_err(|error| Error::malformed(ACTION, error.to_string()))
+    }
+
     /// All accounts of the organization, whatever their state.
     ///
     /// # Errors

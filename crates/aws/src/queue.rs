@@ -29,6 +29,15 @@ impl Queue {
         call.message_group_id(lane).message_deduplication_id(once).send().await.called(ACTION).map(|_| ())
     }
 
+    /// Sends to a standard queue, to be received after `seconds`, of which SQS takes 900 at most.
+    ///
+    /// # Errors
+    /// When it was not taken.
+    pub async fn send_later(&self, body: &str, seconds: i32) -> Result<()> {
+        let call = self.client.send_message().queue_url(&self.url).message_body(body);
+        call.delay_seconds(seconds).send().await.called(ACTION).map(|_| ())
+    }
+
     /// Sends a message that can never be worked on to a dead-letter queue, with the reason as its attribute `error`.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use redress_aws::{
     Accounts as _, Deployment, DynamoLedger, Ledger as _, Operator, OrgSettings, PolicyFile, SecurityHub, SsmSwitch, Switch as _, Visit,
     caller,
 };
-use redress_controls::{all, check};
+use redress_controls::{check, in_members};
 use redress_model::{AccountId, Partition, Region};
 use redress_settings::{
     granted::{READS as GRANTED_READS, missing},
@@ -153,7 +153,7 @@ async fn member_role(
     let (region, partition) = (region.ok_or("no region")?, partition.ok_or("the partition is not known")?);
     let actions = GRANTED_READS.iter().map(|action| action.name).collect();
     let entered = operator.enter(visit(account, region, partition, actions)).await.map_err(|error| error.to_string())?;
-    let declared = all().flat_map(|entry| entry.reads.iter().chain(entry.writes)).chain(surroundings::READS);
+    let declared = in_members().flat_map(|entry| entry.reads.iter().chain(entry.writes)).chain(surroundings::READS);
     let mut declared: Vec<_> = declared.map(|action| action.name).collect();
     declared.sort_unstable();
     declared.dedup();

@@ -2,7 +2,7 @@
 
 use redress_remediation::Entry;
 
-/// Every control.
+/// Every control of Security Hub.
 pub static CATALOG: &[&Entry] = &[
     &crate::account::security_contact_given::ENTRY,
     &crate::cloudtrail::log_bucket_access_logged::ENTRY,
@@ -44,4 +44,24 @@ pub static CATALOG: &[&Entry] = &[
     &crate::s3::object_reads_recorded::ENTRY,
     &crate::s3::object_writes_recorded::ENTRY,
     &crate::s3::public_access_blocked::ENTRY,
+];
+
+/// The controls of the account baseline.
+pub static BASELINE: &[&Entry] = &[
+    &crate::baseline::audit_manager_registered::ENTRY,
+    &crate::baseline::conformance_pack_deployed::ENTRY,
+    &crate::baseline::guardduty_on::ENTRY,
+    &crate::baseline::inspector_on::ENTRY,
+    &crate::baseline::macie_on::ENTRY,
+    &crate::baseline::security_hub_on::ENTRY,
+    &crate::baseline::standards_on::ENTRY,
+];
+
+/// The controls of the organization, which are about the management and the administrator's account.
+pub static ORGANIZATION: &[&Entry] = &[
+    &crate::organization::accounts_are_members::ENTRY,
+    &crate::organization::administrator_delegated::ENTRY,
+    &crate::organization::findings_aggregated::ENTRY,
+    &crate::organization::joining_accounts_enabled::ENTRY,
+    &crate::organization::services_trusted::ENTRY,
 ];

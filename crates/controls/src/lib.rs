@@ -4,6 +4,7 @@
 //! controls of the router and the member role are generated from them by `make generate`. Controls change nothing: settings do.
 
 pub mod account;
+pub mod baseline;
 mod bucket;
 mod catalog;
 pub mod cloudtrail;
@@ -12,12 +13,13 @@ pub mod ec2;
 pub mod efs;
 pub mod iam;
 pub mod kms;
+pub mod organization;
 pub mod principal_quarantined;
 pub mod rds;
 pub mod s3;
 pub mod security_group_complies;
 
-pub use catalog::CATALOG;
+pub use catalog::{BASELINE, CATALOG, ORGANIZATION};
 use redress_model::ControlId;
 use redress_remediation::{Entry, Error, Kind};
 use serde_json::Value;
@@ -27,7 +29,12 @@ pub static OWN: &[&Entry] = &[&principal_quarantined::ENTRY, &security_group_com
 
 /// Every control, Security Hub's and our own.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    CATALOG.iter().chain(OWN).copied()
+    in_members().chain(ORGANIZATION.iter().copied())
+}
+
+/// The controls of which any account may have a resource: what they need is in the member role.
+pub fn in_members() -> impl Iterator<Item = &'static Entry> {
+    CATALOG.iter().chain(OWN).chain(BASELINE).copied()
 }
 
 /// The entry of a control, if there is one.

@@ -24,7 +24,7 @@ pub enum Metric {
 
 const NAMESPACE: &str = "Redress";
 
-/// What is measured of security groups. Alarms and the dashboard in the template use the same names.
+/// What is measured of security groups and of the organization. Alarms and the dashboard in the template use the same names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// Violations that a sweep found.
@@ -43,11 +43,21 @@ pub enum Measure {
     RealTimeScanDuration,
     /// Accounts and regions that a sweep could not look at.
     UnreachableUnits,
+    /// Memberships, hubs and standards that are as they are to be.
+    Onboarded,
+    /// Those that could not be looked at or brought about.
+    NotOnboarded,
+    /// Services of the baseline that are as they are to be.
+    BaselineGood,
+    /// Those that could not be looked at or brought about.
+    BaselineFailures,
+    /// Those that are not as they were in the last run.
+    BaselineDrift,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::ComplianceViolations,
         Self::CriticalViolationsFound,
         Self::RemediationActions,
@@ -56,6 +66,11 @@ impl Measure {
         Self::ScanDuration,
         Self::RealTimeScanDuration,
         Self::UnreachableUnits,
+        Self::Onboarded,
+        Self::NotOnboarded,
+        Self::BaselineGood,
+        Self::BaselineFailures,
+        Self::BaselineDrift,
     ];
 
     /// The metric's name and unit.
@@ -69,11 +84,24 @@ impl Measure {
             Self::ScanDuration => ("ScanDuration", "Seconds"),
             Self::RealTimeScanDuration => ("RealTimeScanDuration", "Seconds"),
             Self::UnreachableUnits => ("UnreachableUnits", "Count"),
+            Self::Onboarded => ("Onboarded", "Count"),
+            Self::NotOnboarded => ("NotOnboarded", "Count"),
+            Self::BaselineGood => ("BaselineGood", "Count"),
+            Self::BaselineFailures => ("BaselineFailures", "Count"),
+            Self::BaselineDrift => ("BaselineDrift", "Count"),
+        }
+    }
+
+    /// The metric's namespace.
+    pub fn namespace(self) -> &'static str {
+        match self {
+            Self::Onboarded | Self::NotOnboarded | Self::BaselineGood | Self::BaselineFailures | Self::BaselineDrift => "Redress/Organization",
+            _ => "SecurityGroup/Compliance",
         }
     }
 }
 
-/// Measures something of security groups.
+/// Measures something.
 #[expect(clippy::print_stdout, reason = "Lambda takes standard output for the log, and the log for metrics")]
 pub fn measure(measure: Measure, value: f64, now: Timestamp) {
     println!("{}", measured(measure, value, now));
@@ -84,7 +112,7 @@ fn measured(measure: Measure, value: f64, now: Timestamp) -> Json {
     json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
-            "CloudWatchMetrics": [{"Namespace": "SecurityGroup/Compliance", "Dimensions": [[]], "Metrics": [{"Name": name, "Unit": unit}]}],
+            "CloudWatchMetrics": [{"Namespace": measure.namespace(), "Dimensions": [[]], "Metrics": [{"Name": name, "Unit": unit}]}],
         },
         name: value,
     })

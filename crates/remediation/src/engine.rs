@@ -133,7 +133,12 @@ impl<'a> Engine<'a> {
 
     /// Does the work. Never fails: every failure is an outcome, or a reason to try again.
     pub async fn run(&self, work: &Work, attempt: Attempt) -> Finished {
-        let (id, started) = (self.rim.clock.new_run(), self.rim.clock.now());
+        self.run_as(self.rim.clock.new_run(), work, attempt).await
+    }
+
+    /// Does the work in a run of this id.
+    pub async fn run_as(&self, id: RunId, work: &Work, attempt: Attempt) -> Finished {
+        let started = self.rim.clock.now();
         if self.deadline.duration_since(started) < ENOUGH {
             return self.not_begun(work, id, attempt, "the invocation ends too soon to begin".into()).await;
         }
@@ -479,8 +484,10 @@ impl<'a> Engine<'a> {
 
     /// Counts this change among those of its account, kind and hour.
     async fn blast(&self, work: &Work, at: &Applying<'_>, now: Timestamp) -> Result<Blast> {
-        let Resource { account, kind, .. } = &work.resource;
-        let changes = self.rim.ledger.count(&format!("{account}#{kind}#{}", now.strftime("%Y-%m-%dT%H")), now).await?;
+        let Resource { account, kind, region, .. } = &work.resource;
+        // An account is one resource, and has a share in each region.
+        let place = if kind == "AwsAccount" { format!("{account}#{region}") } else { account.to_string() };
+        let changes = self.rim.ledger.count(&format!("{place}#{kind}#{}", now.strftime("%Y-%m-%dT%H")), now).await?;
         let asks_for_share = work.views.iter().any(|view| view.terms.blast_radius.value.percent.is_some());
         let population = if asks_for_share { self.rim.surroundings.population(at.account, at.resource).await? } else { None };
         Ok(Blast { changes, population })

@@ -7,6 +7,8 @@
 pub mod access_analyzer;
 #[cfg(feature = "account")]
 pub mod account;
+#[cfg(feature = "audit_manager")]
+pub mod audit_manager;
 #[cfg(feature = "cloudtrail")]
 pub mod cloudtrail;
 #[cfg(feature = "config")]
@@ -17,18 +19,29 @@ pub mod ec2;
 pub mod efs;
 #[cfg(feature = "iam")]
 pub mod granted;
+#[cfg(feature = "guardduty")]
+pub mod guardduty;
 #[cfg(feature = "iam")]
 pub mod iam;
+#[cfg(feature = "inspector")]
+pub mod inspector;
 #[cfg(feature = "kms")]
 pub mod kms;
+#[cfg(feature = "macie")]
+pub mod macie;
+#[cfg(feature = "organizations")]
+pub mod organizations;
 #[cfg(feature = "rds")]
 pub mod rds;
 #[cfg(feature = "s3")]
 pub mod s3;
 #[cfg(feature = "s3")]
 pub mod s3_account;
+#[cfg(feature = "security_hub")]
+pub mod security_hub;
 #[cfg(feature = "surroundings")]
 pub mod surroundings;
+pub mod watch;
 
 use redress_remediation::{Error, Kind, Result};
 

@@ -53,13 +53,15 @@ pub struct Options {
     pub parameters: Vec<(String, String)>,
     /// Whether members forward the changes of their security groups.
     pub forwards: bool,
+    /// Whether the management account has its stack, whose stack sets make the roles and rules of members.
+    pub organization: bool,
 }
 
 impl Options {
     /// The shipped modes, with binaries of the development profile.
     pub fn new() -> Self {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from);
-        Self { modes: None, visibility: 6, binaries: target.join("debug"), parameters: Vec::new(), forwards: false }
+        Self { modes: None, visibility: 6, binaries: target.join("debug"), parameters: Vec::new(), forwards: false, organization: false }
     }
 
     /// The same with these modes.
@@ -72,6 +74,12 @@ impl Options {
     #[must_use]
     pub fn forwarding(self) -> Self {
         Self { forwards: true, ..self }
+    }
+
+    /// The same with the management account's stack, whose stack sets make the roles and rules of members.
+    #[must_use]
+    pub fn organization(self) -> Self {
+        Self { organization: true, ..self }
     }
 
     /// The same with a parameter of the template.
@@ -88,6 +96,10 @@ impl Default for Options {
     }
 }
 
+/// The functions' binaries.
+const FUNCTIONS: [&str; 6] =
+    ["finding-router", "cis-remediator", "finding-sweeper", "sg-compliance-scanner", "member-onboarder", "account-baseline"];
+
 impl LocalAws {
     /// Starts it with the suite deployed from its template.
     ///
@@ -102,11 +114,18 @@ impl LocalAws {
         let mut command = Command::new(venv("front"));
         command.args(["-m", "localaws", "up", "--moto-python"]).arg(venv("moto"));
         command.arg("--template").arg(top().join("infra/template.yaml"));
-        command.arg("--member-role").arg(top().join("infra/member-role.yaml"));
-        if options.forwards {
-            command.arg("--member-region").arg(top().join("infra/member-region.yaml")).args(["--regions", "us-east-1,eu-west-1"]);
+        if options.organization {
+            command.arg("--organization").arg(top().join("infra/organization.yaml"));
+        } else {
+            command.arg("--member-role").arg(top().join("infra/member-role.yaml"));
         }
-        for name in ["finding-router", "cis-remediator", "finding-sweeper", "sg-compliance-scanner"] {
+        if options.forwards {
+            command.arg("--member-region").arg(top().join("infra/member-region.yaml"));
+        }
+        if options.forwards || options.organization {
+            command.args(["--regions", "us-east-1,eu-west-1"]);
+        }
+        for name in FUNCTIONS {
             command.args(["--function", &binary(name)]);
         }
         command.args(["--visibility-seconds", &options.visibility.to_string()]);

@@ -11,6 +11,12 @@ pub(crate) fn top() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
+/// The directories of controls of our own, which no finding of Security Hub is about, and what is said of them.
+pub(crate) const OWN: [(&str, &str); 2] = [
+    ("baseline", "The controls of the account baseline."),
+    ("organization", "The controls of the organization, which are about the management and the administrator's account."),
+];
+
 /// The directories of controls, by service.
 pub(crate) fn services() -> io::Result<Vec<String>> {
     names(&top().join("crates/controls/src"), std::path::Path::is_dir)

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod group_policy_schema;
+mod management_role;
 mod member_role;
 mod policy_schema;
 mod reference;
@@ -24,6 +25,7 @@ fn all() -> io::Result<Vec<Generated>> {
     files.push(catalog::known());
     files.push(reference::file()?);
     files.push(member_role::file()?);
+    files.push(management_role::file()?);
     files.push(policy_schema::file()?);
     files.push(group_policy_schema::file()?);
     Ok(files)

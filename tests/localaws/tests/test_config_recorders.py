@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Local
-from roles import document, session, trust
+from recording import bucket_of, recorder_of
+from roles import session, trust
 from test_identity import refusal
 
 
@@ -17,39 +18,8 @@ def _code(call: Any, **given: Any) -> str:
     return refusal(caught)[0]
 
 
-def _recorder(local: Local, account: str, **changes: Any) -> dict[str, Any]:
-    """A recorder with the service-linked role, which is made."""
-    role = f"arn:aws:iam::{account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"
-    iam = local.client("iam", account)
-    if not iam.list_roles(PathPrefix="/aws-service-role/config.amazonaws.com/")["Roles"]:
-        iam.create_service_linked_role(AWSServiceName="config.amazonaws.com")
-    group = {"allSupported": True, "includeGlobalResourceTypes": True}
-    return {"name": "default", "roleARN": role, "recordingGroup": group, **changes}
-
-
-def _bucket(local: Local, account: str) -> str:
-    """A bucket that Config may write to."""
-    name, s3 = f"config-{account}", local.client("s3", account)
-    s3.create_bucket(Bucket=name)
-    writes = {"Principal": {"Service": "config.amazonaws.com"}}
-    owner = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", "aws:SourceAccount": account}}
-    s3.put_bucket_policy(
-        Bucket=name,
-        Policy=document(
-            {**writes, "Action": ["s3:GetBucketAcl", "s3:ListBucket"], "Resource": f"arn:aws:s3:::{name}"},
-            {
-                **writes,
-                "Action": "s3:PutObject",
-                "Resource": f"arn:aws:s3:::{name}/AWSLogs/{account}/Config/*",
-                "Condition": owner,
-            },
-        ),
-    )
-    return name
-
-
 def test_a_recorder_is_put_started_stopped_and_deleted(local: Local, account: str) -> None:
-    config, recorder = local.client("config", account), _recorder(local, account)
+    config, recorder = local.client("config", account), recorder_of(local, account)
     assert config.describe_configuration_recorders()["ConfigurationRecorders"] == []
     config.put_configuration_recorder(ConfigurationRecorder=recorder)
     [told] = config.describe_configuration_recorders()["ConfigurationRecorders"]
@@ -58,7 +28,7 @@ def test_a_recorder_is_put_started_stopped_and_deleted(local: Local, account: st
     assert told["recordingMode"] == {"recordingFrequency": "CONTINUOUS"}
     named = {"ConfigurationRecorderName": "default"}
     assert _code(config.start_configuration_recorder, **named) == "NoAvailableDeliveryChannelException"
-    channel = {"name": "default", "s3BucketName": _bucket(local, account)}
+    channel = {"name": "default", "s3BucketName": bucket_of(local, account)}
     config.put_delivery_channel(DeliveryChannel=channel)
     assert config.describe_delivery_channels()["DeliveryChannels"] == [channel]
     config.start_configuration_recorder(**named)
@@ -80,24 +50,24 @@ def test_a_recorder_is_put_started_stopped_and_deleted(local: Local, account: st
 
 def test_a_change_of_a_recorder_does_not_stop_it(local: Local, account: str) -> None:
     config = local.client("config", account)
-    config.put_configuration_recorder(ConfigurationRecorder=_recorder(local, account))
-    config.put_delivery_channel(DeliveryChannel={"name": "c", "s3BucketName": _bucket(local, account)})
+    config.put_configuration_recorder(ConfigurationRecorder=recorder_of(local, account))
+    config.put_delivery_channel(DeliveryChannel={"name": "c", "s3BucketName": bucket_of(local, account)})
     config.start_configuration_recorder(ConfigurationRecorderName="default")
     daily = {"recordingFrequency": "DAILY"}
-    config.put_configuration_recorder(ConfigurationRecorder=_recorder(local, account, recordingMode=daily))
+    config.put_configuration_recorder(ConfigurationRecorder=recorder_of(local, account, recordingMode=daily))
     [status] = config.describe_configuration_recorder_status()["ConfigurationRecordersStatus"]
     [told] = config.describe_configuration_recorders()["ConfigurationRecorders"]
     assert (status["recording"], told["recordingMode"]) == (True, daily)
 
 
 def test_a_region_has_one_recorder_and_one_channel(local: Local, account: str) -> None:
-    config, bucket = local.client("config", account), _bucket(local, account)
+    config, bucket = local.client("config", account), bucket_of(local, account)
     channel = {"name": "one", "s3BucketName": bucket}
     assert _code(config.put_delivery_channel, DeliveryChannel=channel) == (
         "NoAvailableConfigurationRecorderException"
     )
-    config.put_configuration_recorder(ConfigurationRecorder=_recorder(local, account))
-    another = _recorder(local, account, name="another")
+    config.put_configuration_recorder(ConfigurationRecorder=recorder_of(local, account))
+    another = recorder_of(local, account, name="another")
     assert _code(config.put_configuration_recorder, ConfigurationRecorder=another) == (
         "MaxNumberOfConfigurationRecordersExceededException"
     )
@@ -113,14 +83,14 @@ def test_the_role_of_a_recorder_lets_config_in(local: Local, account: str) -> No
     config, iam = local.client("config", account), local.client("iam", account)
     other = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trust())["Role"]["Arn"]
     for role in (other, other.replace("other", "missing")):
-        recorder = _recorder(local, account, roleARN=role)
+        recorder = recorder_of(local, account, roleARN=role)
         code = _code(config.put_configuration_recorder, ConfigurationRecorder=recorder)
         assert code == "InvalidRoleException"
 
 
 def test_the_bucket_of_a_channel_lets_config_write(local: Local, account: str) -> None:
-    config, bucket = local.client("config", account), _bucket(local, account)
-    config.put_configuration_recorder(ConfigurationRecorder=_recorder(local, account))
+    config, bucket = local.client("config", account), bucket_of(local, account)
+    config.put_configuration_recorder(ConfigurationRecorder=recorder_of(local, account))
     put, topic = config.put_delivery_channel, f"arn:aws:sns:us-east-1:{account}:no"
     for channel, code in (
         ({"s3BucketName": f"missing-{account}"}, "NoSuchBucketException"),
@@ -136,7 +106,7 @@ def test_the_bucket_of_a_channel_lets_config_write(local: Local, account: str) -
 
 
 def test_recorders_are_allowed_by_their_arn_and_roles_are_passed(local: Local, account: str) -> None:
-    recorder = _recorder(local, account)
+    recorder = recorder_of(local, account)
     passes = {"StringEquals": {"iam:PassedToService": "config.amazonaws.com"}}
     recorders = f"arn:aws:config:us-east-1:{account}:configuration-recorder/*"
     statements: list[dict[str, Any]] = [

@@ -84,3 +84,57 @@ def test_a_member_does_not_read_the_organization(local: Local, account: str) -> 
         with pytest.raises(ClientError) as caught:
             getattr(organizations, call)()
         assert refusal(caught)[0] == "AccessDeniedException"
+
+
+def test_accounts_come_by_twenty_and_a_page_may_be_empty(local: Local) -> None:
+    made = {local.account(role=False) for _ in range(25)}
+    organizations = local.client("organizations", local.admin)
+    with pytest.raises(ClientError) as caught:
+        organizations.list_accounts(MaxResults=21)
+    assert refusal(caught)[0] == "InvalidInputException"
+    assert local.door("POST", "empty-pages", {"times": 2})[0] == 200
+    pages = list(organizations.get_paginator("list_accounts").paginate())
+    assert [len(page["Accounts"]) for page in pages][:4] == [0, 0, 20, 20]
+    listed = [account for page in pages for account in page["Accounts"]]
+    assert {account["Id"] for account in listed} >= made
+    assert len({account["Id"] for account in listed}) == len(listed)
+    assert {account["State"] for account in listed if account["Id"] in made} == {"ACTIVE"}
+
+
+def test_trusted_access_is_given_and_taken(local: Local) -> None:
+    organizations = local.client("organizations", local.report["management"])
+
+    def trusted() -> set[str]:
+        told = organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"]
+        return {one["ServicePrincipal"] for one in told}
+
+    for service in ("config.amazonaws.com", "inspector2.amazonaws.com", "iam.amazonaws.com"):
+        organizations.enable_aws_service_access(ServicePrincipal=service)
+        assert service in trusted()
+        organizations.disable_aws_service_access(ServicePrincipal=service)
+        assert service not in trusted()
+    with pytest.raises(ClientError) as caught:
+        organizations.enable_aws_service_access(ServicePrincipal="none.amazonaws.com")
+    assert refusal(caught)[0] == "InvalidInputException"
+
+
+@pytest.mark.parametrize(
+    "service", ["guardduty", "macie", "inspector2", "auditmanager", "config", "securitylake"]
+)
+def test_a_member_may_administer_a_service(local: Local, account: str, service: str) -> None:
+    organizations = local.client("organizations", local.report["management"])
+    order = {"AccountId": account, "ServicePrincipal": f"{service}.amazonaws.com"}
+    organizations.register_delegated_administrator(**order)
+    found = organizations.list_delegated_administrators(ServicePrincipal=order["ServicePrincipal"])
+    assert [one["Id"] for one in found["DelegatedAdministrators"]] == [account]
+    with pytest.raises(ClientError) as caught:
+        organizations.remove_account_from_organization(AccountId=account)
+    assert refusal(caught)[0] == "ConstraintViolationException"
+    organizations.deregister_delegated_administrator(**order)
+
+
+def test_the_admin_reads_the_organization_and_does_not_change_it(local: Local) -> None:
+    organizations = local.client("organizations", local.admin)
+    with pytest.raises(ClientError) as caught:
+        organizations.enable_aws_service_access(ServicePrincipal="config.amazonaws.com")
+    assert refusal(caught)[0] == "AccessDeniedException"

@@ -215,7 +215,12 @@ def test_a_role_that_does_not_trust_step_functions_runs_nothing(scans: Local) ->
     assert "does not let states.amazonaws.com in" in told["cause"]
 
 
-def _own(scans: Local, name: str, definition: dict[str, Any]) -> dict[str, Any]:
+OWN_INPUT = {"items": [1, 2]}
+
+
+def _own(
+    scans: Local, name: str, definition: dict[str, Any], value: dict[str, Any] = OWN_INPUT
+) -> dict[str, Any]:
     """What becomes of another state machine with the same role."""
     states = scans.client("stepfunctions", scans.admin)
     role = f"arn:aws:iam::{scans.admin}:role/{scans.stack['ScanRole']}"
@@ -223,7 +228,7 @@ def _own(scans: Local, name: str, definition: dict[str, Any]) -> dict[str, Any]:
     iam = scans.client("iam", scans.admin)
     allowed = document({"Action": "states:StartExecution", "Resource": made["stateMachineArn"]})
     iam.put_role_policy(RoleName=scans.stack["ScanRole"], PolicyName=name, PolicyDocument=allowed)
-    begun = states.start_execution(stateMachineArn=made["stateMachineArn"], input='{"items": [1, 2]}')
+    begun = states.start_execution(stateMachineArn=made["stateMachineArn"], input=json.dumps(value))
     return ended(scans, begun["executionArn"])
 
 
@@ -250,6 +255,39 @@ def test_results_are_written_in_other_forms(scans: Local) -> None:
     assert read(scans, file["Key"]) == [1, 2]
     plain = _own(scans, "plain", _map())
     assert (plain["status"], json.loads(plain["output"])) == ("SUCCEEDED", [1, 2])
+
+
+def test_one_distributed_map_follows_another_over_another_object(scans: Local) -> None:
+    states = scans.client("stepfunctions", scans.admin)
+    definition = json.loads(states.describe_state_machine(stateMachineArn=scans.stack["Scan"])["definition"])
+    first = definition["States"]["Each"]
+    second = json.loads(json.dumps(first))
+    first["Next"] = "EachRegion"
+    second["Label"] = "EachRegion"
+    second["ItemReader"]["Parameters"]["Key.$"] = "$.plan.regions_key"
+    second["ResultWriter"]["Parameters"]["Prefix.$"] = (
+        "States.Format('results/{}/regions', $$.Execution.Name)"
+    )
+    second["ResultPath"] = "$.regions_results"
+    definition["States"]["EachRegion"] = second
+    value = {"why": "two", "items": ["a", "bad-b", "c"], "regions": ["us-east-1", "eu-west-1"]}
+    told = _own(scans, "two", definition, value)
+    assert told["status"] == "SUCCEEDED", told
+    output = json.loads(told["output"])
+    done = {}
+    for result in ("results", "regions_results"):
+        manifest = read(scans, output[result]["ResultWriterDetails"]["Key"])
+        files = manifest["ResultFiles"]
+        done[result] = {
+            json.loads(one["Output"])["item"]
+            for file in files["SUCCEEDED"]
+            for one in read(scans, file["Key"])
+        }
+        assert len(files["FAILED"]) == (1 if result == "results" else 0)
+    assert done == {"results": {"a", "c"}, "regions_results": {"us-east-1", "eu-west-1"}}
+    assert (output["told"], output["plan"]["count"]) == (True, 3)
+    runs = states.list_map_runs(executionArn=told["executionArn"])["mapRuns"]
+    assert len(runs) == 2
 
 
 def test_what_a_distributed_map_has_not_here_is_refused(scans: Local) -> None:

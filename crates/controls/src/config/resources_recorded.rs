@@ -29,6 +29,8 @@ pub struct RecorderParams {
     pub bucket: Option<String>,
     /// Whether a recorder that records some types only may be made to record all.
     pub widen: bool,
+    /// Whether a role other than the service-linked one is good enough: the same choice as `includeConfigServiceLinkedRoleCheck` in Security Hub.
+    pub any_role: bool,
 }
 
 /// Config.1
@@ -88,7 +90,7 @@ impl Control for ResourcesRecorded {
                 )),
             };
         };
-        if was.role != *linked_role {
+        if was.role != *linked_role && !params.any_role {
             return Want::Tell(format!(
                 "the recorder {} uses the role {} where Security Hub expects {linked_role}: aws configservice put-configuration-recorder --region {region} \
                  with that role; or, if Control Tower made it, set the parameter includeConfigServiceLinkedRoleCheck of Config.1 to false.",
@@ -150,7 +152,7 @@ mod tests {
     }
 
     fn opted_in() -> RecorderParams {
-        RecorderParams { record: true, bucket: Some("config-logs".into()), widen: false }
+        RecorderParams { record: true, bucket: Some("config-logs".into()), widen: false, any_role: false }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use redress_aws::IMPORTS;
-use redress_controls::all;
+use redress_controls::in_members;
 use redress_remediation::{Action, Condition};
 use redress_settings::{ec2::survey, iam::DENIED, surroundings::READS};
 
@@ -18,8 +18,8 @@ const POLICIES_LIMIT: usize = 10;
 type Statement = ((&'static str, Option<Condition>), Vec<&'static str>);
 
 pub(super) fn file() -> io::Result<Generated> {
-    let reads = policies("Reads", "read", all().flat_map(|entry| entry.reads).chain(READS))?;
-    let writes = policies("Writes", "written", all().flat_map(|entry| entry.writes))?;
+    let reads = policies("Reads", "read", in_members().flat_map(|entry| entry.reads).chain(READS))?;
+    let writes = policies("Writes", "written", in_members().flat_map(|entry| entry.writes))?;
     let all = [reads, writes].concat();
     if all.len() > POLICIES_LIMIT {
         return Err(io::Error::other(format!("the role would have {} policies, IAM takes {POLICIES_LIMIT}", all.len())));
@@ -29,7 +29,7 @@ pub(super) fn file() -> io::Result<Generated> {
 }
 
 /// The policies that hold these actions, service after service: as few as IAM's limit on their size lets.
-fn policies<'a>(name: &str, verb: &str, actions: impl Iterator<Item = &'a Action>) -> io::Result<Vec<String>> {
+pub(super) fn policies<'a>(name: &str, verb: &str, actions: impl Iterator<Item = &'a Action>) -> io::Result<Vec<String>> {
     let mut grouped: BTreeMap<(&str, &str, Option<Condition>), Vec<&str>> = BTreeMap::new();
     for action in actions {
         let service = action.name.split(':').next().unwrap_or_default();
@@ -120,11 +120,10 @@ Parameters:
     Type: String
     MinLength: 8
     NoEcho: true
-    Description: The secret that the remediator shows when it assumes the role.
-  RemediatorRoleArn:
-    Type: String
-    AllowedPattern: ^arn:[a-z-]+:iam::\d{12}:role/.+$
-    Description: The one role that may assume this role; an output of the suite's stack.
+    Description: The secret that is shown when the role is assumed.
+  RemediationRoleArns:
+    Type: CommaDelimitedList
+    Description: The roles that may assume this role, as a comma list; an output of the suite's stack.
   ScannerRoleArn:
     Type: String
     AllowedPattern: ^arn:[a-z-]+:iam::\d{12}:role/.+$
@@ -145,14 +144,14 @@ Resources:
     Type: AWS::IAM::Role
     Properties:
       RoleName: !Ref MemberRoleName
-      Description: Assumed by Redress's remediator, with a session policy that narrows it to one run.
+      Description: Assumed by Redress's remediator, onboarder and baseline, with a session policy that narrows it to one run.
       MaxSessionDuration: 3600
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement:
           - Effect: Allow
             Principal:
-              AWS: !Ref RemediatorRoleArn
+              AWS: !Ref RemediationRoleArns
             Action: sts:AssumeRole
             Condition:
               StringEquals:

@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--template", help="the SAM template of the admin account")
     up.add_argument("--member-role", help="the template of the member role")
     up.add_argument("--member-region", help="the template of what every member has in each region")
+    up.add_argument("--organization", help="the template of the management account")
     up.add_argument("--regions", default="", help="the regions of --member-region, separated by commas")
     up.add_argument(
         "--function", action="append", default=[], metavar="NAME=PATH", help="the binary of a function"

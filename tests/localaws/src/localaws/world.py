@@ -16,7 +16,7 @@ ACCESS_ROLE = "OrganizationAccountAccessRole"
 
 def member_id(index: int) -> str:
     """The account id of the index-th member, counted from 1."""
-    return f"3000000000{index:02d}"
+    return str(300000000000 + index)
 
 
 @dataclass

@@ -19,8 +19,7 @@ def exchange(host: str, method: str, path: str, body: str | None, headers: dict[
     return answer, answer.read()
 
 
-def plan(event: dict[str, Any]) -> dict[str, Any]:
-    key, items = f"items/{event['run']}.json", event["input"].get("items", [])
+def write(key: str, items: list[Any]) -> None:
     # As root of the account: a signature is more than this function needs.
     scope = "Credential=200000000000/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
     host = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
@@ -28,7 +27,14 @@ def plan(event: dict[str, Any]) -> dict[str, Any]:
     answer, told = exchange(host, "PUT", f"/{os.environ['BUCKET']}/{key}", json.dumps(items), headers)
     if answer.status != 200:
         raise RuntimeError(told.decode())
-    return {"key": key, "count": len(items)}
+
+
+def plan(event: dict[str, Any]) -> dict[str, Any]:
+    key, items = f"items/{event['run']}.json", event["input"].get("items", [])
+    regions_key, regions = f"items/{event['run']}-regions.json", event["input"].get("regions", [])
+    write(key, items)
+    write(regions_key, regions)
+    return {"key": key, "regions_key": regions_key, "count": len(items)}
 
 
 def work(event: dict[str, Any]) -> dict[str, Any]:

@@ -81,10 +81,14 @@ _RESOURCELESS = re.compile(
     r"|(cloudtrail:(DescribeTrails|ListTrails)|kms:(ListKeys|ListAliases)|rds:DescribeDBEngineVersions)"
     r"|cloudwatch:(GetMetricData|GetMetricStatistics|ListMetrics|PutMetricData)"
     r"|tag:\w+"
-    r"|organizations:(DescribeOrganization|List(Accounts|Roots|DelegatedAdministrators))"
+    r"|organizations:(DescribeOrganization|(En|Dis)ableAWSServiceAccess"
+    r"|List(Accounts|AWSServiceAccessForOrganization|Roots|DelegatedAdministrators))"
     r"|(cloudtrail:LookupEvents|config:GetDiscoveredResourceCounts)"
     r"|access-analyzer:ListAnalyzers"
+    r"|guardduty:(Create|List)Detectors?|(auditmanager|inspector2|macie2):\w+"
+    r"|config:DescribeConformancePack(s|Status)"
     r"|(config:(PutConfigurationRecorder|(Put|Delete)DeliveryChannel|DescribeDeliveryChannel\w+)"
+    r"|securityhub:(CreateFindingAggregator|ListFindingAggregators|ListConfigurationPolicyAssociations)"
     r"|elasticloadbalancing:Describe(?!Tags)\w+|cloudfront:List(?!TagsForResource)\w+)"
 )
 
@@ -110,7 +114,9 @@ def _account(operation: Operation, account: str, _: str) -> str:
 
 
 def _config(operation: Operation, account: str, region: str) -> str | None:
-    """Of recorders; to ask for all is to ask for any."""
+    """Of recorders, where to ask for all is to ask for any, and of conformance packs."""
+    if pack := operation.text("ConformancePackName"):
+        return recorders.pack_arn_of(account, region, pack)
     if "ConfigurationRecorder" not in operation.name:
         return operation.text("ResourceArn")
     names = operation.params.get("ConfigurationRecorderNames") or ["*"]
@@ -134,6 +140,11 @@ def _access_analyzer(operation: Operation, account: str, region: str) -> str | N
     )
 
 
+def _guardduty(operation: Operation, account: str, region: str) -> str | None:
+    name = operation.text("DetectorId")
+    return f"arn:aws:guardduty:{region}:{account}:detector/{name}" if name else None
+
+
 def _organizations(operation: Operation, *_: str) -> str | None:
     for key in ("AccountId", "OrganizationalUnitId", "ParentId", "ChildId"):
         if name := operation.text(key):
@@ -146,6 +157,8 @@ def _securityhub(operation: Operation, account: str, region: str) -> str | None:
     if operation.name == "BatchImportFindings":
         findings = operation.params.get("Findings") or [{}]
         return findings[0].get("ProductArn") if isinstance(findings[0], dict) else None
+    if operation.name.endswith("FindingAggregator"):
+        return operation.text("FindingAggregatorArn")
     hub = "hubv2/local" if operation.name.endswith("V2") else "hub/default"
     return f"arn:aws:securityhub:{region}:{account}:{hub}"
 
@@ -158,6 +171,7 @@ _RESOURCES: dict[str, Callable[[Operation, str, str], str | None]] = {
     "config": _config,
     "ec2": resources.ec2_resource,
     "elasticfilesystem": resources.efs_resource,
+    "guardduty": _guardduty,
     "iam": lambda operation, account, _: iam_resource(operation, account),
     "kms": resources.kms_resource,
     "logs": resources.logs_resource,
@@ -185,6 +199,7 @@ def context_of(operation: Operation, region: str) -> dict[str, Any]:
         "iam:awsservicename": "AWSServiceName",
         "iam:policyarn": "PolicyArn",
         "iam:permissionsboundary": "PermissionsBoundary",
+        "organizations:serviceprincipal": "ServicePrincipal",
         "sts:externalid": "ExternalId",
         "sts:rolesessionname": "RoleSessionName",
         "sts:sourceidentity": "SourceIdentity",

@@ -10,13 +10,13 @@ import json
 import logging
 from typing import Any
 
-from localaws.front import actions, errors, rpc_cbor
+from localaws.front import actions, errors, organization_events, rpc_cbor
 from localaws.front.calls import Calls
 from localaws.front.cloudtrail_shapes import SHAPED
 from localaws.front.doors import Doors
 from localaws.front.faults import Faults
 from localaws.front.forwarding import Forwarding
-from localaws.front.further import further
+from localaws.front.further import further, role_refused
 from localaws.front.identity import Identity, is_root
 from localaws.front.imported import OPERATIONS, Imported
 from localaws.front.moto_client import ASSUMED, DENIED, IDENTITY, MISSING, PRINCIPAL, RULES, Moto
@@ -25,6 +25,7 @@ from localaws.front.platform import SERVICES, Platform
 from localaws.front.rates import Rates
 from localaws.front.regions import Regions
 from localaws.front.request import Receive, Request, Response, Scope, Send, read, replay
+from localaws.front.templates import with_template
 from localaws.front.trail import Refused, Trail
 from localaws.world import World
 
@@ -113,9 +114,13 @@ class Front:
         return None
 
     async def _by_moto(self, request: Request, account: str, operation: Operation, action: str) -> Response:
+        request = with_template(request, operation, account, self.world)
         if account == self.world.admin:
             if refusal := self._admin_refused(request, operation, action):
                 return refusal
+            if operation.service == "organizations" and not operation.name.startswith(("Describe", "List")):
+                told = "You don't have permissions to access this resource."
+                return errors.error(request, 400, "AccessDeniedException", told)
             response = await self.moto.forward(request, self._organizations_account(operation, account))
             self._tell_own(request, operation, response)
         else:
@@ -146,7 +151,7 @@ class Front:
             self.forwarding.note(record)
 
     def _organizations_account(self, operation: Operation, account: str) -> str:
-        """The admin is a delegated administrator: Organizations answers it as the management account."""
+        """The admin, a delegated administrator, reads the organization as the management account does."""
         return self.world.management if operation.service == "organizations" else account
 
     def _noted(
@@ -168,15 +173,33 @@ class Front:
         if assumed:
             logger.info("allowed %s for %s without knowing the resource", action, principal)
         if reason is not None:
-            answer = errors.denied(request, principal, action, resource, reason)
+            own = role_refused(request, operation, action)
+            answer = own or errors.denied(request, principal, action, resource, reason)
         else:
             public = [(n, v) for n, v in response.headers if not n.lower().startswith("x-localaws-")]
             answer = Response(response.status, public, response.body)
         known = json.loads(told.get(IDENTITY, "{}"))
         record = self.trail.note(request, operation, account, principal, known, answer)
-        if record is not None and RULES in told:
+        if record is not None and operation.service == "organizations":
+            self._tell_management(record, operation, answer)
+        elif record is not None and RULES in told:
             self.forwarding.note(record)
         return answer
+
+    def _tell_management(self, record: dict[str, Any], operation: Operation, answer: Response) -> None:
+        """What happens to the organization is an event of the management account."""
+        self.forwarding.note(organization_events.of_call(record, operation, answer))
+        if answer.status >= 300:
+            return
+        if operation.name == "CreateAccount":
+            request = json.loads(answer.body)["CreateAccountStatus"]["Id"]
+            _, status = self.moto.door("created-account", {"request": request})
+            self.world.members.append(status["AccountId"])
+            self.forwarding.note(organization_events.created(status))
+        elif operation.name == "CloseAccount":
+            self.forwarding.note(organization_events.closed(operation.params["AccountId"]))
+        elif operation.name == "AcceptHandshake":
+            self.world.members.append(record["recipientAccountId"])
 
     def _looked_up(self, request: Request, account: str, operation: Operation) -> Response:
         """The answer to LookupEvents, which moto's side has let through."""

@@ -16,13 +16,16 @@ from samtranslator.yaml_helper import yaml_parse
 
 from localaws.front.moto_client import Moto
 from localaws.front.template import ARTEFACTS, package
-from localaws.world import MEMBER_ROLE, World
+from localaws.world import MEMBER_ROLE, ROOT, World
 
 logger = logging.getLogger("localaws")
 
 STACK = "redress"
 MEMBER_REGION = f"{STACK}-member-region"
+ORGANIZATION_STACK = f"{STACK}-organization"
 TEMPLATE = "template.json"
+TEMPLATES_URL = "https://templates.s3.amazonaws.com/redress"
+"""Where templates beside the organization's seem to be."""
 
 
 class DeploymentFailed(Exception):
@@ -40,6 +43,7 @@ class Order:
     visibility_seconds: int | None = None
     member_region: Path | None = None
     regions: tuple[str, ...] = ()
+    organization: Path | None = None
 
 
 def client(world: World, service: str, account: str, region: str | None = None) -> Any:
@@ -67,7 +71,7 @@ def _asked(path: Path | None) -> set[str]:
 
 def _refuse_unknown_parameters(template: Mapping[str, Any], order: Order) -> None:
     unknown = set(order.given) - set(template.get("Parameters", {}))
-    unknown -= _asked(order.member_role) | _asked(order.member_region)
+    unknown -= _asked(order.member_role) | _asked(order.member_region) | _asked(order.organization)
     if unknown:
         raise ValueError(f"the templates have no parameter {', '.join(sorted(unknown))}")
 
@@ -127,10 +131,13 @@ def _member_stack(path: Path, name: str, region: str, values: Mapping[str, str])
     return {"name": name, "template": path.read_text(), "parameters": parameters, "region": region}
 
 
-def member_stacks(world: World, order: Order, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The stacks of every member: its role, and what it has in each region."""
-    values = {
+def _values(world: World, order: Order, outputs: Mapping[str, str]) -> dict[str, str]:
+    """What is given to parameters outside of the admin's account."""
+    return {
         "OrganizationId": world.organization,
+        "TargetIds": ROOT,
+        "Regions": ",".join(order.regions or (world.region,)),
+        "TemplatesUrl": TEMPLATES_URL,
         "ExternalId": world.external_id,
         "MemberRoleName": MEMBER_ROLE,
         "AdminAccountId": world.admin,
@@ -138,6 +145,32 @@ def member_stacks(world: World, order: Order, outputs: Mapping[str, str]) -> lis
         **outputs,
         **order.given,
     }
+
+
+def deploy_organization(moto: Moto, world: World, order: Order, outputs: Mapping[str, str]) -> None:
+    """The management account's stack; templates that it names lie beside it."""
+    if order.organization is None:
+        return
+    beside = [
+        path for path in order.organization.parent.iterdir() if path.suffix in (".yaml", ".yml", ".json")
+    ]
+    status, answer = moto.door("templates", {"templates": {path.name: path.read_text() for path in beside}})
+    if status != 200:
+        raise DeploymentFailed(f"templates beside {order.organization}: {answer}")
+    text = order.organization.read_text()
+    cloudformation = client(world, "cloudformation", world.management, "us-east-1")
+    cloudformation.create_stack(
+        StackName=ORGANIZATION_STACK,
+        TemplateBody=text,
+        Parameters=_parameters(yaml_parse(text), _values(world, order, outputs)),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    _outputs(cloudformation, ORGANIZATION_STACK)
+
+
+def member_stacks(world: World, order: Order, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The stacks of every member: its role, and what it has in each region."""
+    values = _values(world, order, outputs)
     stacks = []
     if order.member_role is not None:
         stacks.append(_member_stack(order.member_role, f"{STACK}-member", world.region, values))

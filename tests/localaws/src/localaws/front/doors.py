@@ -6,14 +6,28 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from localaws.front import schedules
+from localaws.front import organization_events, schedules
 from localaws.front.request import Request, Response
 
 if TYPE_CHECKING:
     from localaws.front.app import Front
 
 _AT_MOTO = frozenset(
-    {"account-summary", "efs-size", "iam-age", "inventory", "security-groups", "tags", "transitions"}
+    {
+        "account-summary",
+        "audit-manager",
+        "conformance-packs",
+        "inspector",
+        "efs-size",
+        "empty-pages",
+        "governance",
+        "iam-age",
+        "inventory",
+        "security-groups",
+        "tags",
+        "transitions",
+        "unprocessed",
+    }
 )
 
 
@@ -77,6 +91,8 @@ class Doors:
 
     async def _stage(self, name: str, request: Request, body: dict[str, Any]) -> Response:
         match name:
+            case "accounts" if isinstance(body, list):
+                return await self.add_accounts(body)
             case "accounts":
                 return await self.add_account(**body)
             case "events":
@@ -117,18 +133,36 @@ class Doors:
         event = await self._imported.emit(region, stored)
         return _reply({"id": event, "metadata_uid": stored["metadata"]["uid"]})
 
-    async def add_account(
-        self,
+    async def add_account(self, account: str, **order: Any) -> Response:
+        """Make a member of the organization, or change the state, the place or the name of one."""
+        answer = await self.add_accounts([{"account": account, **order}])
+        return _reply(json.loads(answer.body)[0]) if answer.status == 200 else answer
+
+    async def add_accounts(self, orders: list[dict[str, Any]]) -> Response:
+        """Make or change several at once."""
+        told = [self._order(**order) for order in orders]
+        order = {"orders": told, "stacks": self.member_stacks}
+        status, value = await asyncio.to_thread(self._moto.door, "accounts", order)
+        if status != 200:
+            return _reply(value, status)
+        for one in value:
+            if one["account"] not in self._world.members:
+                self._world.members.append(one["account"])
+                if one.pop("event"):
+                    self._forwarding.note(organization_events.created(one.pop("creation")))
+            one.pop("event", None)
+            one.pop("creation", None)
+        return _reply(value)
+
+    @staticmethod
+    def _order(
         account: str,
         role: bool = True,
         state: str = "ACTIVE",
         ou: str | None = None,
         name: str | None = None,
-    ) -> Response:
-        """Make a member of the organization, or change the state, the place or the name of one."""
-        stacks = self.member_stacks if role else []
-        order = {"account": account, "state": state, "stacks": stacks, "ou": ou, "name": name}
-        status, value = await asyncio.to_thread(self._moto.door, "accounts", order)
-        if status == 200 and account not in self._world.members:
-            self._world.members.append(account)
-        return _reply(value, status)
+        event: bool = False,
+    ) -> dict[str, Any]:
+        """One account, all said."""
+        said = {"account": account, "role": role, "state": state, "ou": ou, "name": name}
+        return {**said, "event": event}

@@ -21,13 +21,15 @@ from localaws.front.platform import Platform
 
 logger = logging.getLogger("localaws")
 
+_KINDS = {"AwsServiceEvent": "Service Event"}
+
 
 def envelope_of(record: dict[str, Any]) -> dict[str, Any]:
     """The event about a record of CloudTrail's."""
     return {
         "version": "0",
         "id": record["eventID"],
-        "detail-type": "AWS API Call via CloudTrail",
+        "detail-type": f"AWS {_KINDS.get(record['eventType'], 'API Call')} via CloudTrail",
         "source": f"aws.{record['eventSource'].partition('.')[0]}",
         "account": record["recipientAccountId"],
         "time": record["eventTime"],

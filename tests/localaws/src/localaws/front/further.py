@@ -1,4 +1,5 @@
-"""What else a caller must be allowed for a call: to pass a role to the service, and to make its own role.
+"""What else a caller must be allowed for a call: to pass a role to the service, to make its own role, and to
+read the template of a conformance pack.
 
 What else the call touches is told by `resources`.
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from localaws import service_roles
+from localaws.front.errors import error
 from localaws.front.operations import Operation
+from localaws.front.request import Request, Response
 from localaws.front.resources import also
 
 _PASSED: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
@@ -23,7 +26,19 @@ _PASSED: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("rds", "ModifyDBCluster"): (("MonitoringRoleArn",), "monitoring.rds.amazonaws.com"),
     ("rds", "ModifyDBInstance"): (("MonitoringRoleArn",), "monitoring.rds.amazonaws.com"),
 }
-_OWN_ROLE = {("access-analyzer", "CreateAnalyzer"): "access-analyzer.amazonaws.com"}
+_ROLE_REFUSED = {
+    ("config", "PutConformancePack"): (
+        400,
+        "InsufficientPermissionsException",
+        "You do not have permission to call IAM GetRole action or create a service-linked role.",
+    ),
+    ("inspector2", "Enable"): (
+        403,
+        "AccessDeniedException",
+        "Invoking account is not authorized to perform iam:CreateServiceLinkedRole",
+    ),
+}
+"""How services tell that the caller may not make their role; others tell IAM's refusal."""
 
 
 def _text(params: Any, path: tuple[str, ...]) -> str | None:
@@ -34,7 +49,7 @@ def _text(params: Any, path: tuple[str, ...]) -> str | None:
 
 def further(operation: Operation, account: str, region: str) -> list[dict[str, Any]]:
     """Actions with resource and condition keys; `unless_role` says by whose existence one is not needed."""
-    return [*_roles(operation, account), *also(operation, account, region)]
+    return [*_roles(operation, account), *_template(operation), *also(operation, account, region)]
 
 
 def _roles(operation: Operation, account: str) -> list[dict[str, Any]]:
@@ -43,9 +58,25 @@ def _roles(operation: Operation, account: str) -> list[dict[str, Any]]:
         path, service = _PASSED[asked]
         if arn := _text(operation.params, path):
             return [{"action": "iam:PassRole", "resource": arn, "context": {"iam:passedtoservice": service}}]
-    if asked in _OWN_ROLE:
-        arn = f"arn:aws:iam::{account}:role{service_roles.path_of(_OWN_ROLE[asked])}"
-        context = {"iam:awsservicename": _OWN_ROLE[asked]}
-        own = {"action": "iam:CreateServiceLinkedRole", "resource": arn, "context": context}
-        return [{**own, "unless_role": arn}]
-    return []
+    return [_own_role(account, principal) for principal in service_roles.MADE_BY.get(asked, ())]
+
+
+def _own_role(account: str, principal: str) -> dict[str, Any]:
+    arn = f"arn:aws:iam::{account}:role{service_roles.path_of(principal)}"
+    context = {"iam:awsservicename": principal}
+    own = {"action": "iam:CreateServiceLinkedRole", "resource": arn, "context": context}
+    return {**own, "unless_role": arn}
+
+
+def _template(operation: Operation) -> list[dict[str, Any]]:
+    address = operation.text("TemplateS3Uri") or ""
+    if operation.name != "PutConformancePack" or not address.startswith("s3://"):
+        return []
+    resource = f"arn:aws:s3:::{address.removeprefix('s3://')}"
+    return [{"action": "s3:GetObject", "resource": resource, "context": {}}]
+
+
+def role_refused(request: Request, operation: Operation, action: str) -> Response | None:
+    """The service's own words for a caller that may not make its role, where it has some."""
+    told = _ROLE_REFUSED.get((operation.service, operation.name))
+    return error(request, *told) if told and action == "iam:CreateServiceLinkedRole" else None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localaws.front.operations import Operation
+from localaws.world import MANAGEMENT, ORGANIZATION
 
 _EC2 = (
     ("GroupId", "security-group"),
@@ -59,6 +60,19 @@ _TAGS = {
     "kms": ("Tags", "kms:TagResource"),
     "logs": ("tags", "logs:TagResource"),
 }
+
+_HUB = "securityhub.amazonaws.com"
+_DESCRIBES = {"DescribeOrganization": ""}
+_OF_ORGANIZATIONS = {
+    "DisableOrganizationAdminAccount": _DESCRIBES,
+    "EnableOrganizationAdminAccount": {
+        **_DESCRIBES,
+        "EnableAWSServiceAccess": _HUB,
+        "RegisterDelegatedAdministrator": _HUB,
+    },
+    "ListOrganizationAdminAccounts": _DESCRIBES,
+}
+"""What calls to Security Hub need of Organizations, and for which service."""
 
 
 def ec2_resource(operation: Operation, account: str, region: str) -> str | None:
@@ -178,6 +192,13 @@ def also(operation: Operation, account: str, region: str) -> list[dict[str, Any]
             findings = operation.params.get("Findings") or []
             arns = dict.fromkeys(one.get("ProductArn") for one in findings if isinstance(one, dict))
             found += [_need("securityhub:BatchImportFindings", arn) for arn in list(arns)[1:] if arn]
+        case "securityhub" if operation.name in _OF_ORGANIZATIONS:
+            accounts = f"arn:aws:organizations::{MANAGEMENT}:account/{ORGANIZATION}"
+            admin = f"{accounts}/{operation.text('AdminAccountId')}"
+            for name, principal in _OF_ORGANIZATIONS[operation.name].items():
+                on = admin if name == "RegisterDelegatedAdministrator" else "*"
+                context = {"organizations:serviceprincipal": principal} if principal else {}
+                found.append(_need(f"organizations:{name}", on, **context))
         case "sts" if operation.text("SourceIdentity"):
             found.append(_need("sts:SetSourceIdentity", operation.text("RoleArn") or "*"))
         case "kms" if alias := operation.text("AliasName"):

@@ -215,6 +215,7 @@ class Trail:
         at = moment.isoformat().replace("+00:00", "Z")
         identity, user = _identity(principal, account, request.access_key, known, at)
         service = "s3" if operation.service == "s3control" else operation.service
+        region = "us-east-1" if service == "organizations" else request.region
         name = _event_name(operation)
         read_only = operation.name.startswith(_READS)
         resources = _resources(operation, response)
@@ -224,7 +225,7 @@ class Trail:
             "eventTime": at,
             "eventSource": f"{service}.amazonaws.com",
             "eventName": name,
-            "awsRegion": request.region,
+            "awsRegion": region,
             "sourceIPAddress": "127.0.0.1",
             "userAgent": request.headers.get("user-agent", ""),
             **_error(request, response),
@@ -249,7 +250,7 @@ class Trail:
             "Resources": resources,
             "CloudTrailEvent": json.dumps(event),
         }
-        self._entries.append(_Entry(account, request.region, told))
+        self._entries.append(_Entry(account, region, told))
         return event
 
     def lookup(self, account: str, region: str, asked: dict[str, Any]) -> dict[str, Any]:

@@ -60,12 +60,13 @@ def _check(options: Namespace) -> dict[str, Path]:
     for given in options.parameter:
         if not given.partition("=")[1]:
             raise StartFailed(f"--parameter `{given}`: give NAME=VALUE")
-    given_paths = [options.template, *filter(None, (options.member_role, options.member_region))]
+    others = (options.member_role, options.member_region, options.organization)
+    given_paths = [options.template, *filter(None, others)]
     for path in () if options.no_deploy else given_paths:
         if path is None or not Path(path).is_file():
             raise StartFailed(
-                f"no template `{path}`: give --template (and --member-role, --member-region) that exist, "
-                "or --no-deploy"
+                f"no template `{path}`: give --template (and --member-role, --member-region, "
+                "--organization) that exist, or --no-deploy"
             )
     return binaries
 
@@ -172,14 +173,16 @@ def _prepare(options: Namespace, world: World, front: Any) -> dict[str, Any]:
             options.visibility_seconds,
             Path(options.member_region) if options.member_region else None,
             tuple(filter(None, options.regions.split(","))),
+            Path(options.organization) if options.organization else None,
         )
         outputs = deploy.deploy(world, order)
+        deploy.deploy_organization(front.moto, world, order, outputs)
         front.doors.member_stacks = deploy.member_stacks(world, order, outputs)
         deploy.deploy_own_regions(world, front.doors.member_stacks)
-    for index in range(1, options.accounts + 1):
-        response = asyncio.run(front.doors.add_account(member_id(index)))
-        if response.status != 200:
-            raise StartFailed(f"member account {member_id(index)}: {response.body.decode()}")
+    members = [{"account": member_id(index)} for index in range(1, options.accounts + 1)]
+    response = asyncio.run(front.doors.add_accounts(members))
+    if response.status != 200:
+        raise StartFailed(f"member accounts: {response.body.decode()}")
     return {
         "endpoint": world.endpoint,
         "admin": world.admin,

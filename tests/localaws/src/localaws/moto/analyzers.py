@@ -16,14 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from moto.iam.models import iam_backends
-
-from localaws import service_roles
 from localaws.moto.inventory import tell_too
 from localaws.moto.wsgi import Answer, Environ, account_of, body_of, json_answer, scope_of
 from localaws.world import ADMIN, MANAGEMENT
 
-_PRINCIPAL = "access-analyzer.amazonaws.com"
 _TYPES = frozenset(
     f"{zone}{kind}"
     for zone in ("ACCOUNT", "ORGANIZATION")
@@ -92,7 +88,6 @@ class _Call:
                 resourceId=name,
                 resourceType="ANALYZER",
             )
-        _make_role(self.account)
         analyzer = {
             "arn": f"arn:aws:access-analyzer:{self.region}:{self.account}:analyzer/{name}",
             "name": name,
@@ -149,13 +144,6 @@ class _Call:
         if analyzer["arn"] != arn:
             raise _missing(arn)
         return analyzer
-
-
-def _make_role(account: str) -> None:
-    backend = iam_backends[account]["aws"]
-    name = service_roles.path_of(_PRINCIPAL).rpartition("/")[2]
-    if name not in {role.name for role in backend.roles.values()}:
-        backend.create_service_linked_role(_PRINCIPAL, "", "")
 
 
 @tell_too

@@ -8,7 +8,21 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localaws.moto import analyzers, authorize, doors, event_rules, hub, hub_v2, inventory, repairs
+from localaws.moto import (
+    analyzers,
+    audit_manager,
+    authorize,
+    doors,
+    event_rules,
+    guardduty,
+    hub,
+    hub_v2,
+    inspector,
+    inventory,
+    macie,
+    own_roles,
+    repairs,
+)
 from localaws.moto.wsgi import (
     Answer,
     Application,
@@ -19,6 +33,8 @@ from localaws.moto.wsgi import (
     json_answer,
     scope_of,
 )
+
+_IN_REST = (audit_manager.service, guardduty.service, inspector.service, macie.service)
 
 
 def _door(name: str, body: bytes) -> Answer:
@@ -37,6 +53,11 @@ def _told(environ: Environ, verdict: authorize.Verdict) -> list[tuple[str, str]]
     return [*verdict.headers(), *([("x-localaws-rules", "true")] if asked else [])]
 
 
+def _in_rest(environ: Environ) -> Answer | None:
+    answers = (service.answer(environ) for service in _IN_REST)
+    return next((answer for answer in answers if answer), None)
+
+
 def _serve(moto: Application, environ: Environ) -> Answer:
     if environ["PATH_INFO"].startswith("/_local/"):
         return _door(environ["PATH_INFO"].removeprefix("/_local/"), body_of(environ))
@@ -45,7 +66,9 @@ def _serve(moto: Application, environ: Environ) -> Answer:
         return Answer(403, b"", _told(environ, verdict))
     refusal = repairs.refuse(environ)
     own = refusal or hub.answer(environ) or hub_v2.answer(environ) or analyzers.answer(environ)
-    answer = own or call(moto, environ)
+    answer = own or _in_rest(environ) or call(moto, environ)
+    if answer.status < 300:
+        own_roles.make_needed(environ)
     if verdict is not None:
         answer.headers = [*answer.headers, *_told(environ, verdict)]
     return answer

@@ -9,14 +9,28 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.iam.models import AccessKey, AccessKeyLastUsed, User, iam_backends
 
-from localaws.moto import event_rules, hub, hub_v2, inventory, organization, principals, transitions
+from localaws.moto import (
+    audit_manager,
+    event_rules,
+    hub,
+    hub_organization,
+    hub_v2,
+    inspector,
+    inventory,
+    organization,
+    principals,
+    transitions,
+)
 from localaws.moto.repairs import (
+    cloudformation,
+    conformance_packs,
     ec2,
     ec2_security_group_rules,
     ec2_security_groups,
     efs,
     iam_certificates,
     iam_entities,
+    organizations_accounts,
     tagging,
 )
 
@@ -105,31 +119,39 @@ def whose_key(access_key: str) -> dict[str, str]:
     return {"account": account}
 
 
-def accounts(
-    account: str,
-    state: str,
-    stacks: list[dict[str, Any]],
-    ou: str | None = None,
-    name: str | None = None,
-) -> dict[str, str]:
-    """Make or change a member account."""
-    return organization.put_account(account, state, stacks, ou, name)
+def accounts(orders: list[dict[str, Any]], stacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Make or change member accounts; those with a role get the stacks."""
+    return [_account(stacks=stacks, **order) for order in orders]
+
+
+def _account(role: bool, event: bool, stacks: list[dict[str, Any]], **order: Any) -> dict[str, Any]:
+    made = organization.put_account(**order, role=role, stacks=stacks if role else ())
+    creation = {"creation": organization.creation_of(order["account"])} if event else {}
+    return {**made, **creation, "event": event}
 
 
 OPEN: dict[str, Callable[..., Any]] = {
     "account-summary": account_summary,
+    "audit-manager": audit_manager.put_open,
+    "conformance-packs": conformance_packs.put_failure,
+    "inspector": inspector.put_failure,
     "accounts": accounts,
     "action-target": hub.put_action_target,
+    "created-account": organization.creation,
     "efs-size": efs.put_size,
+    "empty-pages": organizations_accounts.give_empty_pages,
     "event-rules": event_rules.tell,
     "finding-v2": hub_v2.store,
+    "governance": hub_organization.govern,
     "iam-age": iam_age,
     "inventory": inventory.tell,
-    "organization": organization.found,
+    "organization": hub_organization.found,
     "regions": ec2.put_region,
     "rules-per-security-group": ec2_security_group_rules.put_quota,
     "security-groups": ec2_security_groups.stage,
     "tags": tagging.stage,
+    "templates": cloudformation.put_templates,
     "transitions": transitions.slow,
+    "unprocessed": hub_organization.leave_unprocessed,
     "whose-key": whose_key,
 }

@@ -1,4 +1,4 @@
-"""Security Hub's findings, custom actions and standards, which moto has only in part.
+"""Security Hub's findings and custom actions, which moto has only in part.
 
 Findings of all accounts of a region are kept together, as the administrator sees them; a member sees its
 own. What BatchImportFindings stores stands also for Security Hub's own engine, whose product ARN is
@@ -16,10 +16,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
-from localaws.moto import asff
+from localaws.moto import asff, hub_organization, hubs
 from localaws.moto.filters import UnknownFilter, matches
+from localaws.moto.hubs import HubError
 from localaws.moto.wsgi import Answer, Environ, account_of, body_of, json_answer, scope_of
 from localaws.world import ADMIN
 
@@ -40,21 +41,12 @@ _MERGED = (
 Finding = dict[str, Any]
 
 
-class HubError(Exception):
-    """An error of the service."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
 class _Region:
     """What one region knows."""
 
     def __init__(self) -> None:
         self.findings: dict[tuple[str, str], Finding] = {}
         self.actions: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
-        self.standards: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.lock = threading.RLock()
 
 
@@ -205,29 +197,6 @@ def _create_action(region: _Region, account: str, body: dict[str, Any], name: st
     return {"ActionTargetArn": arn}
 
 
-def _enable_standards(region: _Region, account: str, body: dict[str, Any], name: str) -> dict[str, Any]:
-    requests, enabled = body["StandardsSubscriptionRequests"], []
-    if not 1 <= len(requests) <= 25:
-        raise HubError(400, "InvalidInputException", "Invalid parameter: 1 to 25 standards at a time")
-    for request in requests:
-        standard = request["StandardsArn"]
-        path = standard.partition("standards/")[2] or standard.partition("ruleset/")[2]
-        region.standards[account][standard] = {
-            "StandardsSubscriptionArn": f"arn:aws:securityhub:{name}:{account}:subscription/{path}",
-            "StandardsArn": standard,
-            "StandardsInput": request.get("StandardsInput", {}),
-            "StandardsStatus": "READY",
-        }
-        enabled.append(region.standards[account][standard])
-    return {"StandardsSubscriptions": enabled}
-
-
-def _disable_standards(region: _Region, account: str, body: dict[str, Any]) -> dict[str, Any]:
-    gone, mine = body["StandardsSubscriptionArns"], region.standards[account]
-    removed = [mine.pop(arn) for arn, s in list(mine.items()) if s["StandardsSubscriptionArn"] in gone]
-    return {"StandardsSubscriptions": [{**s, "StandardsStatus": "DELETING"} for s in removed]}
-
-
 def _delete_action(region: _Region, account: str, arn: str, name: str) -> dict[str, Any]:
     if arn not in region.actions[account]:
         raise HubError(404, "ResourceNotFoundException", f"Action target {arn} not found")
@@ -235,15 +204,11 @@ def _delete_action(region: _Region, account: str, arn: str, name: str) -> dict[s
     return {"ActionTargetArn": arn}
 
 
-def _create_members(body: dict[str, Any]) -> None:
-    if len(body.get("AccountDetails", [])) > 50:
-        raise HubError(
-            400, "InvalidInputException", "Invalid parameter: AccountDetails has more than 50 items"
-        )
-
-
 def _dispatch(method: str, path: str, account: str, name: str, body: dict[str, Any]) -> dict[str, Any] | None:
     """The operation's result; None leaves the request to moto."""
+    result = hub_organization.dispatch(method, path, account, name, body)
+    if result is not None:
+        return result
     region = _regions[name]
     routes: dict[tuple[str, str], Callable[[], dict[str, Any] | None]] = {
         ("POST", "/findings/import"): lambda: _import(region, account, body, name),
@@ -257,13 +222,9 @@ def _dispatch(method: str, path: str, account: str, name: str, body: dict[str, A
                 if a["ActionTargetArn"] in (body.get("ActionTargetArns") or [a["ActionTargetArn"]])
             ]
         },
-        ("POST", "/standards/register"): lambda: _enable_standards(region, account, body, name),
-        ("POST", "/standards/deregister"): lambda: _disable_standards(region, account, body),
-        ("POST", "/standards/get"): lambda: {
-            "StandardsSubscriptions": list(region.standards[account].values())
-        },
-        ("POST", "/members"): lambda: _create_members(body),
     }
+    if (method, path) in routes or path.startswith("/actionTargets"):
+        hubs.need_for_findings(account, name)
     if method == "DELETE" and path.startswith("/actionTargets/"):
         return _delete_action(region, account, unquote(path.removeprefix("/actionTargets/")), name)
     route = routes.get((method, path))
@@ -283,7 +244,7 @@ def handle(
     if scope is None or scope[2] != "securityhub":
         return None
     try:
-        body = json.loads(body_of(environ) or b"{}")
+        body = dict(parse_qsl(environ.get("QUERY_STRING", ""))) | json.loads(body_of(environ) or b"{}")
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         result = dispatch(method, path, account_of(environ), scope[1], body)
     except HubError as failure:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-_KINDS = frozenset({"rds"})
+_KINDS = frozenset({"rds", "standards", "conformance-pack", "inspector"})
 
 
 @dataclass
@@ -46,6 +46,37 @@ def begin(
     thing.status = status
     with _lock:
         _under_way[place].append(_Change(frozenset(name.lower() for name in names), steps, finish))
+
+
+def begin_after(place: tuple[str, str, str], names: Collection[str], finish: Callable[[], Any]) -> None:
+    """Let something be done at the first look, or so many looks later; `place` ends with its kind."""
+    with _lock:
+        names = frozenset(name.lower() for name in names)
+        _under_way[place].append(_Change(names, _steps[place[0], place[2]], finish))
+
+
+@dataclass
+class Passing:
+    """A status that is told as under way for so many looks, and then as done."""
+
+    under_way: str
+    done: str
+    left: int = 0
+
+    @property
+    def now(self) -> str:
+        return self.under_way if self.left > 0 else self.done
+
+    def look(self) -> str:
+        """What somebody who looks is told."""
+        told = self.now
+        self.left = max(self.left - 1, 0)
+        return told
+
+
+def passing(account: str, kind: str, under_way: str, done: str) -> Passing:
+    """A change of a kind that begins now."""
+    return Passing(under_way, done, _steps[account, kind])
 
 
 def look(place: tuple[str, str, str], name: str | None) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from localaws.moto.repairs import (
     account,
+    cloudformation,
     cloudtrail,
     config,
     config_recorders,
+    conformance_packs,
     credential_report,
     ec2,
     ec2_interfaces,
@@ -23,6 +25,7 @@ from localaws.moto.repairs import (
     kms,
     logs,
     organizations,
+    organizations_accounts,
     paging,
     rds,
     rds_instances,
@@ -39,9 +42,11 @@ def apply() -> None:
     """Mend moto; once, before it serves. Paging comes last: it wraps what the others put in place."""
     for module in (
         account,
+        cloudformation,
         cloudtrail,
         config,
         config_recorders,
+        conformance_packs,
         ec2,
         ec2_interfaces,
         ec2_network,
@@ -59,6 +64,7 @@ def apply() -> None:
         kms,
         logs,
         organizations,
+        organizations_accounts,
         rds_instances,
         rds_snapshots,
         rds,

@@ -2,6 +2,8 @@
 
 - Any account may read the organization; on AWS a member may describe it and no more. (The administrator's
   requests come in the management account's name.)
+- Trusted access and delegated administrators are for fewer services than on AWS.
+- A delegated administrator of Security Hub that Organizations deregisters stays one in Security Hub.
 - ListParents of an unknown account says that there is no such account; on AWS that there is no such child.
 """
 
@@ -11,7 +13,11 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.organizations.exceptions import AccountNotFoundException
-from moto.organizations.models import OrganizationsBackend
+from moto.organizations.models import (
+    FakeDelegatedAdministrator,
+    FakeServiceAccess,
+    OrganizationsBackend,
+)
 
 from localaws.moto import organization
 from localaws.moto.wsgi import Answer, Environ, account_of, json_answer, scope_of
@@ -21,6 +27,63 @@ _REFUSED = {
     "__type": "AccessDeniedException",
     "Message": "You don't have permissions to access this resource.",
 }
+
+_DELEGABLE = (
+    "access-analyzer",
+    "account",
+    "agentless.inspector2",
+    "auditmanager",
+    "backup",
+    "cloudtrail",
+    "compute-optimizer",
+    "config",
+    "config-multiaccountsetup",
+    "cost-optimization-hub.bcm",
+    "detective",
+    "devops-guru",
+    "fms",
+    "guardduty",
+    "health",
+    "iam",
+    "inspector2",
+    "ipam",
+    "license-manager",
+    "license-manager-linux-subscriptions",
+    "license-manager.member-account",
+    "macie",
+    "malware-protection.guardduty",
+    "member.org.stacksets.cloudformation",
+    "notifications",
+    "observabilityadmin",
+    "reachabilityanalyzer.networkinsights",
+    "reporting.trustedadvisor",
+    "resource-explorer-2",
+    "securityhub",
+    "securitylake",
+    "servicecatalog",
+    "ssm",
+    "ssm-quicksetup",
+    "sso",
+    "storage-lens.s3",
+    "workmail",
+)
+"""The services that a member may administer for the organization."""
+
+
+def _know_all_services() -> None:
+    principals = [f"{service}.amazonaws.com" for service in _DELEGABLE]
+    FakeDelegatedAdministrator.SUPPORTED_SERVICES = principals
+    FakeServiceAccess.TRUSTED_SERVICES = sorted({*FakeServiceAccess.TRUSTED_SERVICES, *principals})
+
+
+def _tell_deregistered() -> None:
+    deregister = OrganizationsBackend.deregister_delegated_administrator
+
+    def deregister_delegated_administrator(self: OrganizationsBackend, **named: str) -> None:
+        deregister(self, **named)
+        organization.tell_undelegated(named["AccountId"], named["ServicePrincipal"])
+
+    OrganizationsBackend.deregister_delegated_administrator = deregister_delegated_administrator
 
 
 def _list_parents() -> None:
@@ -44,11 +107,17 @@ def refuse(environ: Environ) -> Answer | None:
         return None
     asks = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
     account = account_of(environ)
-    if asks == "DescribeOrganization" or account == MANAGEMENT or not organization.organization_of(account):
+    if (
+        asks in ("DescribeOrganization", "LeaveOrganization")
+        or account == MANAGEMENT
+        or not organization.organization_of(account)
+    ):
         return None
     return json_answer(_REFUSED, 400, [("x-amzn-errortype", "AccessDeniedException")])
 
 
 def apply() -> None:
     """Mend it."""
+    _know_all_services()
+    _tell_deregistered()
     _list_parents()

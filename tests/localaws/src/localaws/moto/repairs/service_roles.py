@@ -1,6 +1,6 @@
 """Service-linked roles: what moto does otherwise.
 
-- Their names have the service in small letters.
+- Their names have the service in small letters, or in two parts.
 - One that is there already is refused with another code.
 - Everybody may change or delete them; on AWS only the service may.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.iam import models
-from moto.iam.exceptions import EntityAlreadyExists, IAMException, InvalidInput
+from moto.iam.exceptions import IAMException, InvalidInput
 from moto.iam.models import IAMBackend, Role
 
 from localaws import service_roles
@@ -41,12 +41,13 @@ def _create_like_aws() -> None:
         if not service_name.endswith(".amazonaws.com"):
             raise InvalidInput("Invalid service principal")
         name = service_roles.path_of(service_name, suffix).rpartition("/")[2]
-        try:
-            return create(self, service_name, description, suffix)
-        except EntityAlreadyExists:
+        if name in {role.name for role in self.roles.values()}:
             raise InvalidInput(
                 f"Service role name {name} has been taken in this account, please try a different suffix."
-            ) from None
+            )
+        role = create(self, service_name, description, suffix)
+        role.name = name
+        return role
 
     IAMBackend.create_service_linked_role = create_service_linked_role
 

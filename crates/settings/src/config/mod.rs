@@ -1,4 +1,6 @@
-//! AWS Config: the recorder of one region.
+//! AWS Config: the recorder of one region, and conformance packs.
+
+pub mod conformance_pack;
 
 use std::collections::BTreeSet;
 
