@@ -9,7 +9,7 @@ use redress_model::{AccountId, Region};
 use redress_testkit::{events::unique, stage::Place};
 use serde_json::{Value as Json, json};
 
-use crate::{GOVERNED, ORGANIZATION, journeys::eventually, trial};
+use crate::{GOVERNED, ORGANIZATION, command::Operator, journeys::eventually, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -21,6 +21,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("organization::an_administrator_is_delegated_and_its_organization_configured_in_a_new_region", new_region),
         trial("organization::what_aws_leaves_unprocessed_is_tried_again_and_told_by_account", unprocessed),
         trial("organization::under_central_configuration_only_accounts_that_govern_themselves_are_changed", governed),
+        trial("organization::the_command_onboards_as_the_seed_s_did_after_a_plan_that_changes_nothing_and_verifies", command_onboards),
+        trial("organization::a_test_finding_arrives", test_finding),
+        trial("organization::the_command_plans_with_costs_applies_reports_and_undoes_a_baseline", command_baseline),
         trial("organization::stack_sets_make_the_roles_of_members", stack_sets),
     ]
 }
@@ -38,7 +41,9 @@ async fn swept(world: &World, area: &str, kind: &str, detail: Json) -> Json {
     let wanted = detail["scan_type"].clone();
     for _ in 0..4000 {
         for sweep in sweeps(world, area).await.difference(&before) {
-            if let Some(result) = world.report(&format!("{area}/sweeps/{sweep}/result.json")).await.filter(|result| result["scan_type"] == wanted) {
+            if let Some(result) =
+                world.report(&format!("{area}/sweeps/{sweep}/result.json")).await.filter(|result| result["scan_type"] == wanted)
+            {
                 return result;
             }
         }
@@ -84,7 +89,8 @@ fn of<'a>(result: &'a Json, account: &str) -> Vec<&'a Json> {
 /// What an account's Security Hub looks like in a region, from outside.
 fn hub(world: &World, account: &AccountId, region: &str) -> (bool, BTreeSet<String>) {
     let all = world.inventory(account);
-    let standard = |key: &str| key.strip_prefix(&format!("securityhub/{region}/standards/")).map(|arn| arn.rsplit('/').next().unwrap().to_owned());
+    let standard =
+        |key: &str| key.strip_prefix(&format!("securityhub/{region}/standards/")).map(|arn| arn.rsplit('/').next().unwrap().to_owned());
     let standards = all.keys().filter_map(|key| Some(format!("{}", standard(key)?))).collect();
     (all.contains_key(&format!("securityhub/{region}/hub")), standards)
 }
@@ -96,7 +102,8 @@ async fn members(world: &World, region: &str) -> BTreeSet<String> {
     let mut pages = aws_sdk_securityhub::Client::new(&admin).list_members().only_associated(false).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.unwrap();
-        let enabled = page.members().iter().filter(|member| member.member_status().is_some_and(|status| status.eq_ignore_ascii_case("enabled")));
+        let enabled =
+            page.members().iter().filter(|member| member.member_status().is_some_and(|status| status.eq_ignore_ascii_case("enabled")));
         members.extend(enabled.map(|member| member.account_id().unwrap().to_owned()));
     }
     members
@@ -192,7 +199,8 @@ async fn odd() -> (Place<'static>, String) {
     let config = aws_sdk_config::Client::new(&place.sdk);
     let role = format!("arn:aws:iam::{}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig", place.account);
     let group = RecordingGroup::builder().all_supported(true).include_global_resource_types(true).build();
-    let recorder = ConfigurationRecorder::builder().name("aws-controltower-BaselineConfigRecorder").role_arn(role).recording_group(group).build();
+    let recorder =
+        ConfigurationRecorder::builder().name("aws-controltower-BaselineConfigRecorder").role_arn(role).recording_group(group).build();
     config.put_configuration_recorder().configuration_recorder(recorder).send().await.unwrap();
     let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "config.amazonaws.com"},
         "Action": ["s3:GetBucketAcl", "s3:ListBucket", "s3:PutObject"], "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]}]});
@@ -214,9 +222,9 @@ async fn baseline() {
     let before = ORGANIZATION.inventory(&place.account);
     let result = based(&[account], &["us-east-1"]).await;
     let told = |service: &str| cell(&result, account, "us-east-1", service).clone();
-    for service in [
-        "standards", "config", "conformance-pack", "guardduty", "macie", "inspector", "s3-public-access", "ebs-encryption", "cloudtrail",
-    ] {
+    for service in
+        ["standards", "config", "conformance-pack", "guardduty", "macie", "inspector", "s3-public-access", "ebs-encryption", "cloudtrail"]
+    {
         assert_eq!(told(service)["state"], "changed", "{:#}", told(service));
         assert!(told(service)["run"].is_string());
     }
@@ -255,7 +263,16 @@ async fn baseline() {
         undo(&place, run, service).await;
     }
     let left: Vec<String> = differing(&before, &ORGANIZATION.inventory(&place.account));
-    let is_said = |key: &String| key.contains("roles/AWSServiceRole") || key.contains("/redress-") || key.contains("bucket") || key.starts_with("s3/");
+    let recorder = "config/us-east-1/recorders/aws-controltower-BaselineConfigRecorder".to_owned();
+    let now = ORGANIZATION.inventory(&place.account);
+    assert_eq!(now[&recorder]["status"]["recording"], false, "only when it was last started is another time");
+    let is_said = |key: &String| {
+        *key == recorder
+            || key.contains("roles/AWSServiceRole")
+            || key.contains("/redress-")
+            || key.contains("bucket")
+            || key.starts_with("s3/")
+    };
     let unsaid: Vec<&String> = left.iter().filter(|key| !is_said(key)).collect();
     assert!(unsaid.is_empty(), "{unsaid:#?}");
 }
@@ -341,6 +358,9 @@ async fn new_region() {
 async fn unprocessed() {
     let world = &*GOVERNED;
     let _turn = TURNS.lock().await;
+    // Nobody becomes a member by itself.
+    let hub = aws_sdk_securityhub::Client::new(world.admin());
+    hub.update_organization_configuration().auto_enable(false).send().await.unwrap();
     let places = [world.place().await, world.place().await, world.place().await];
     let [fine, later, never] = places.each_ref().map(|place| place.account.as_str());
     let post = |account: &str, times: u32| {
@@ -361,9 +381,7 @@ async fn governed() {
     let _turn = TURNS.lock().await;
     let places = [world.place().await, world.place().await, world.place().await, world.place().await];
     let [by_policy, broken, by_itself, nobody_s] = places.each_ref().map(|place| place.account.as_str());
-    let association = |target: &str, status: &str, policy: &str| {
-        json!({"target": target, "type": "APPLIED", "status": status, "policy": policy, "message": "no recorder"})
-    };
+    let association = |target: &str, status: &str, policy: &str| json!({"target": target, "type": "APPLIED", "status": status, "policy": policy, "message": "no recorder"});
     let associations = [
         association(by_policy, "SUCCESS", "p-1"),
         association(broken, "FAILED", "p-1"),
@@ -396,6 +414,94 @@ async fn governed() {
 
 /// Who governs is the same for all: those that set it take turns.
 static TURNS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+const MANAGEMENT: &str = "100000000000";
+
+async fn command_onboards() {
+    let world = &*GOVERNED;
+    let _turn = TURNS.lock().await;
+    let hub_of_admin = aws_sdk_securityhub::Client::new(world.admin());
+    hub_of_admin.update_organization_configuration().auto_enable(false).send().await.unwrap();
+    // An account that the organization made has it; members here have, too.
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{MANAGEMENT}:root")}, "Action": "sts:AssumeRole"}]});
+    let everything = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    let iam = aws_sdk_iam::Client::new(world.admin());
+    let role = "OrganizationAccountAccessRole";
+    iam.create_role().role_name(role).assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    iam.put_role_policy().role_name(role).policy_name("all").policy_document(everything.to_string()).send().await.unwrap();
+    let (one, other) = (world.place().await, world.place().await);
+    let ready = world.local().ready();
+    let operator = Operator::of(&ready.endpoint, MANAGEMENT, "us-east-1");
+    let admin = ready.admin.to_string();
+    let accounts = ["--account", one.account.as_str(), "--account", other.account.as_str()];
+    let onboard = |more: &[&str]| {
+        let arguments = ["--json", "org", "onboard", &admin, "OrganizationAccountAccessRole", "us-east-1"];
+        operator.run(&[&arguments[..], &accounts, more].concat())
+    };
+    let before = world.inventory(&one.account);
+    let plan = onboard(&["--plan"]);
+    assert_eq!(plan.code, 3, "{}{}", plan.out, plan.err);
+    assert_eq!(world.inventory(&one.account), before, "a plan changes nothing");
+    assert!(plan.out.contains("about 0.001 USD for each check") || plan.out.contains("its checks cost"), "{}", plan.out);
+    let verify = operator.run(&[&["org", "verify", &admin, "OrganizationAccountAccessRole", "us-east-1"], &accounts[..]].concat());
+    assert_eq!(verify.code, 3, "{}{}", verify.out, verify.err);
+    let applied = onboard(&["--apply"]);
+    assert_eq!(applied.code, 0, "{}{}", applied.out, applied.err);
+    for place in [&one, &other] {
+        assert_eq!(hub(world, &place.account, "us-east-1"), (true, ["1.0.0".to_owned(), "3.0.0".to_owned()].into()));
+        assert!(members(world, "us-east-1").await.contains(place.account.as_str()));
+    }
+    let verify = operator.run(&[&["org", "verify", &admin, "OrganizationAccountAccessRole", "us-east-1"], &accounts[..]].concat());
+    assert_eq!(verify.code, 0, "{}{}", verify.out, verify.err);
+    assert!(verify.out.contains("all members enabled"), "{}", verify.out);
+    let again = onboard(&["--apply"]);
+    assert!(again.code == 0 && !again.out.contains("changed"), "{}", again.out);
+    // What is about the organization is the operator's to undo.
+    let cells: Json = serde_json::from_str(&applied.out).unwrap();
+    let is_joined = |cell: &&Json| cell["service"] == "membership" && cell["state"] == "changed";
+    let run = cells.as_array().unwrap().iter().find(is_joined).unwrap()["run"].as_str().unwrap().to_owned();
+    let undone = operator.run(&["--role", "OrganizationAccountAccessRole", "undo", &run]);
+    assert_eq!(undone.code, 0, "{}{}", undone.out, undone.err);
+    assert!(!members(world, "us-east-1").await.contains(one.account.as_str()));
+}
+
+async fn test_finding() {
+    let world = &*GOVERNED;
+    let place = world.place().await;
+    let ready = world.local().ready();
+    let operator = Operator::of(&ready.endpoint, ready.admin.as_str(), "us-east-1");
+    let said = operator.run(&["--role", "OrganizationAccountAccessRole", "org", "test-finding", "--account", place.account.as_str()]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains(&format!("redress/test/us-east-1/{} arrived in account {}", place.account, ready.admin)), "{}", said.out);
+}
+
+async fn command_baseline() {
+    let place = ORGANIZATION.place().await;
+    let operator = Operator::of(&place.local.ready().endpoint, place.account.as_str(), "us-east-1");
+    let before = ORGANIZATION.inventory(&place.account);
+    let plan = operator.run(&["baseline", "plan", "--all"]);
+    assert_eq!(plan.code, 3, "{}{}", plan.out, plan.err);
+    assert!(plan.out.contains("GuardDuty detector; about 4 USD for a million"), "{}", plan.out);
+    assert_eq!(ORGANIZATION.inventory(&place.account), before, "a plan changes nothing");
+    let wrong = operator.run(&["baseline", "plan", "--services", "guardduti"]);
+    assert!(wrong.code == 1 && wrong.err.contains("guardduty"), "{}", wrong.err);
+    let applied = operator.run(&["--json", "baseline", "apply", "--services", "guardduty,ebs-encryption,s3-public-access"]);
+    assert_eq!(applied.code, 0, "{}{}", applied.out, applied.err);
+    let cells: Json = serde_json::from_str(&applied.out).unwrap();
+    assert!(cells.as_array().unwrap().iter().all(|cell| cell["state"] == "changed"), "{cells:#}");
+    let report = operator.run(&["baseline", "report"]);
+    let documents: Json = serde_json::from_str(&report.out).unwrap();
+    assert_eq!(documents[0]["GuardDuty"]["Status"], "enabled");
+    assert_eq!(documents[0]["AccountLevelSettings"]["Status"][1]["DefaultEbsEncryption"], "enabled");
+    assert!(documents[0]["SecurityHub"]["Status"].as_str().unwrap().starts_with("planned"), "{documents:#}");
+    for cell in cells.as_array().unwrap() {
+        let undone = operator.run(&["undo", cell["run"].as_str().unwrap()]);
+        assert_eq!(undone.code, 0, "{}{}", undone.out, undone.err);
+    }
+    let left = differing(&before, &ORGANIZATION.inventory(&place.account));
+    let unsaid: Vec<&String> = left.iter().filter(|key| !key.contains("roles/AWSServiceRole")).collect();
+    assert!(unsaid.is_empty(), "{unsaid:?}");
+}
 
 async fn stack_sets() {
     let place = ORGANIZATION.place().await;

@@ -26,6 +26,7 @@ EVERY_RESOURCE = {
     "ScannerRole.ListAccountsAndRegions": "lists of everything have no resources to name",
     "OnboarderRole.ReadOrganization": "lists of everything have no resources to name",
     "BaselineRole.ReadOrganization": "lists of everything have no resources to name",
+    "BaselineRole.AskForAssociations": "lists of everything have no resources to name",
     "OnboarderRole.MakeFindingAggregators": "an aggregator has no name before it is made, and lists have none",
     "SweepStatesRole.Trace": "X-Ray has no resources to name",
     "SweepStatesRole.DeliverLogs": "deliveries of logs have no resources to name before they are made",
@@ -137,6 +138,11 @@ ADMINISTERS = {
     "ListMembers",
     "UpdateFindingAggregator",
     "UpdateOrganizationConfiguration",
+}
+# What others ask of it, and why.
+ASKS_OF_HUB = {
+    "BaselineRole.AskWhoGoverns": "what is governed centrally is not the baseline's to change",
+    "BaselineRole.AskForAssociations": "what is governed centrally is not the baseline's to change",
 }
 # The service integrations that states use. Others want actions of their own in the role of the state machine.
 INVOKE, READ_OBJECT = "arn:aws:states:::lambda:invoke", "arn:aws:states:::s3:getObject"
@@ -542,8 +548,11 @@ def the_onboarder_alone_administers_security_hub(stack: Stack) -> Iterator[str]:
             for resource in statement.resources:
                 if statement.name not in EVERY_RESOURCE and f":{ACCOUNT}:" not in resource:
                     yield f"{statement.name} reaches {resource}"
-        elif administers := [action for action in of_hub if action.removeprefix("securityhub:") in ADMINISTERS]:
-            yield f"{statement.name} allows {', '.join(administers)}"
+            continue
+        for action in of_hub:
+            asks = statement.name in ASKS_OF_HUB and re.fullmatch(r"securityhub:(Describe|List)[A-Za-z]+", action)
+            if action.removeprefix("securityhub:") in ADMINISTERS and not asks:
+                yield f"{statement.name} allows {action}"
 
 
 def roles_are_lent_only_to_the_service_that_they_trust(stack: Stack) -> Iterator[str]:

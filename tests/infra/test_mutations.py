@@ -254,7 +254,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"OnboarderRole.{STATEMENT}.6.Action.0", "securityhub:DisableSecurityHub"),
         (f"OnboarderRole.{STATEMENT}.6.Resource", {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:*:hub/default"}),
         (f"OnboarderRole.{STATEMENT}.8", DROP),
-        (f"BaselineRole.{STATEMENT}.4.Action.0", "securityhub:ListMembers"),
+        (f"BaselineRole.{STATEMENT}.4.Action", "securityhub:UpdateOrganizationConfiguration"),
+        (f"BaselineRole.{STATEMENT}.6.Action.0", "securityhub:ListMembers"),
         (f"SweeperRole.{STATEMENT}.3.Action.0", "securityhub:DeleteMembers"),
     ],
     rules.roles_are_lent_only_to_the_service_that_they_trust: [

@@ -103,6 +103,12 @@ pub(crate) enum Command {
     /// Look at security groups by a policy of their own
     #[command(subcommand)]
     Sg(GroupsCommand),
+    /// Bring every account of the organization into Security Hub
+    #[command(subcommand)]
+    Org(OrganizationCommand),
+    /// Give every account what it is to have: Security Hub, a trail, recorders, detectors and more
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Find out what is missing: credentials, deployment, roles, permissions, regions
     Doctor(Doctor),
     /// Print the completions of a shell
@@ -311,6 +317,110 @@ pub(crate) struct GroupsExplain {
     #[arg(long)]
     pub(crate) region: Option<Region>,
 }
+
+/// What to do with the organization.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrganizationCommand {
+    /// Show how every account stands, in each region
+    Status(Organization),
+    /// Make the administrator, its organization's configuration, and every account a member with the chosen standards
+    Onboard {
+        #[command(flatten)]
+        organization: Organization,
+        /// Show what would be changed; so it is without --apply
+        #[arg(long, conflicts_with = "apply")]
+        plan: bool,
+        /// Change it
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Check the administrator, that accounts which join are enabled, and that all members are
+    Verify(Organization),
+    /// Import a finding that says nothing, and wait until it arrives at the caller's Security Hub
+    TestFinding {
+        /// The account that it is about [default: the caller's own]
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+    },
+}
+
+/// Where the organization is administered, and which part of it is meant.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Organization {
+    /// The account that administers Security Hub, or is to [default: the caller's own]
+    #[arg(value_name = "DELEGATED_ADMIN_ACCOUNT_ID")]
+    pub(crate) admin: Option<AccountId>,
+    /// The role by which other accounts than the caller's are entered [default: --role]
+    #[arg(value_name = "CROSS_ACCOUNT_ROLE")]
+    pub(crate) cross_account_role: Option<String>,
+    /// Regions [default: the caller's]; findings come together in the caller's, or else in the first
+    #[arg(value_name = "REGION", conflicts_with = "all_regions")]
+    pub(crate) regions: Vec<Region>,
+    /// All regions that are open to the caller's account
+    #[arg(long)]
+    pub(crate) all_regions: bool,
+    /// Only these accounts
+    #[arg(long = "account", value_name = "ID")]
+    pub(crate) accounts: Vec<AccountId>,
+    /// The standards that are to be checked
+    #[arg(long, value_name = "LIST", default_value = "fsbp-1.0.0,cis-3.0.0")]
+    pub(crate) standards: String,
+    /// Show what is good, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How many accounts and regions are worked on at once
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) concurrency: usize,
+}
+
+/// What to do with the baseline.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Show what would be switched on, and what it costs; nothing can be written
+    Plan(Baseline),
+    /// Switch on what is missing: back up, change, verify, record
+    Apply(Baseline),
+    /// Print a document for each account and region, in JSON
+    Report(Baseline),
+}
+
+/// Which accounts are to have what.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Baseline {
+    /// Accounts, by --role [default: the caller's own]
+    #[arg(long = "account", value_name = "ID", conflicts_with = "organization")]
+    pub(crate) accounts: Vec<AccountId>,
+    /// All accounts of the organization, by --role
+    #[arg(long)]
+    pub(crate) organization: bool,
+    /// Regions [default: the caller's]
+    #[arg(long = "region", value_name = "REGION", conflicts_with = "all_regions")]
+    pub(crate) regions: Vec<Region>,
+    /// All regions that are open to the caller's account
+    #[arg(long)]
+    pub(crate) all_regions: bool,
+    /// What they are to have, as a list such as guardduty,ebs-encryption
+    #[arg(long, value_name = "LIST", default_value = SERVICES)]
+    pub(crate) services: String,
+    /// The standards that Security Hub is to check
+    #[arg(long, value_name = "LIST", default_value = "fsbp-1.0.0,cis-3.0.0")]
+    pub(crate) standards: String,
+    /// Where recorders of AWS Config deliver that deliver nowhere
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config_bucket: Option<String>,
+    /// The template of the conformance pack [default: the built-in one, for CIS v3.0.0]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) conformance_pack: Option<PathBuf>,
+    /// Show what is good, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How many accounts and regions are worked on at once
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) concurrency: usize,
+}
+
+/// What is on as the template is shipped.
+const SERVICES: &str = "security-hub,standards,cloudtrail,config,conformance-pack,guardduty,s3-public-access,ebs-encryption";
 
 /// What to examine.
 #[derive(Debug, Clone, Args)]

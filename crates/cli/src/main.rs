@@ -2,12 +2,14 @@
 //! with policies, and finds out what is missing.
 
 mod args;
+mod baseline;
 mod books;
 mod catalog;
 mod doctor;
 mod findings;
 mod groups;
 mod history;
+mod organization;
 mod paint;
 mod policy;
 mod remediate;
@@ -80,6 +82,8 @@ async fn main() -> ExitCode {
         Command::Exempt(what) => Box::pin(remediate::exempt(printer, &site, what)).await,
         Command::Policy(command) => policy::run(printer, command).await,
         Command::Sg(command) => Box::pin(groups::run(printer, &site, command)).await,
+        Command::Org(command) => Box::pin(organization::run(printer, site, command)).await,
+        Command::Baseline(command) => Box::pin(baseline::run(printer, &site, command)).await,
         Command::Doctor(what) => Box::pin(doctor::doctor(printer, &site, what)).await,
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use redress_aws::{Clock as _, SecurityHub};
-use redress_controls::find;
+use redress_controls::{ORGANIZATION, find};
 use redress_model::{
     FindingKey, Intent, Job, Outcome, Record, Rejection, Request, Resource, RunId, finding::SECURITY_GROUP, job::lane, policy::Case,
 };
@@ -117,7 +117,9 @@ fn end_of(day: jiff::civil::Date) -> Result<Timestamp, Failure> {
 
 /// In a deployment the suite does it, which may enter what the operator may not; without one it is done here.
 async fn do_or_send(site: &Site, printer: Printer, job: Job) -> Result<Row, Failure> {
-    let Some(queue) = &site.jobs else { return Ok(run_one(site, &job).await) };
+    // The suite's remediator enters members only; what is about the organization is the operator's.
+    let is_organization_s = job.controls.iter().any(|control| ORGANIZATION.iter().any(|entry| entry.spec.id == control.as_str()));
+    let Some(queue) = site.jobs.as_ref().filter(|_| !is_organization_s) else { return Ok(run_one(site, &job).await) };
     let body = serde_json::to_string(&job).map_err(|error| Failure::new(error.to_string()))?;
     let sent = site.now();
     queue.send_in_order(&body, job.lane().as_str(), &job.request.event).await?;

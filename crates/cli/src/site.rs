@@ -11,7 +11,7 @@ use redress_aws::{
     global_http,
 };
 use redress_controls::check;
-use redress_model::{AccountId, Mode, Modes, Policy, policy::Place};
+use redress_model::{AccountId, Arn, Mode, Modes, Partition, Policy, Region, policy::Place};
 use redress_remediation::Rim;
 use redress_settings::surroundings::Around;
 
@@ -21,14 +21,14 @@ use crate::{Failure, args, books::Books};
 pub(crate) struct Site {
     pub(crate) sdk: SdkConfig,
     pub(crate) caller: Caller,
-    accounts: Operator,
+    pub(crate) accounts: Operator,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) vault: Arc<dyn Vault>,
     hub: Box<dyn Hub>,
     post: Box<dyn Post>,
     bus: Box<dyn Bus>,
     switch: Box<dyn Switch>,
-    organizations: Organizations,
+    pub(crate) organizations: Organizations,
     pub(crate) policy: Arc<Policy>,
     pub(crate) clock: SystemClock,
     /// The security-group policy, as parameters of SecurityGroup.1.
@@ -111,6 +111,18 @@ impl Site {
             surroundings: &Around,
             clock: &self.clock,
         }
+    }
+
+    /// The caller's region.
+    pub(crate) fn region(&self) -> Result<Region, Failure> {
+        let region = self.sdk.region().map(ToString::to_string).unwrap_or_default();
+        Region::try_from(region.as_str()).map_err(|error| Failure::new(format!("your region: {error}")))
+    }
+
+    /// The caller's partition.
+    pub(crate) fn partition(&self) -> Result<Partition, Failure> {
+        let partition = Arn::parse(&self.caller.arn).ok().and_then(|arn| Partition::try_from(arn.partition).ok());
+        partition.ok_or_else(|| Failure::new(format!("`{}` names no partition", self.caller.arn)))
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -95,7 +95,9 @@ impl Measure {
     /// The metric's namespace.
     pub fn namespace(self) -> &'static str {
         match self {
-            Self::Onboarded | Self::NotOnboarded | Self::BaselineGood | Self::BaselineFailures | Self::BaselineDrift => "Redress/Organization",
+            Self::Onboarded | Self::NotOnboarded | Self::BaselineGood | Self::BaselineFailures | Self::BaselineDrift => {
+                "Redress/Organization"
+            }
             _ => "SecurityGroup/Compliance",
         }
     }

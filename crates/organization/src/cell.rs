@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use redress_model::{AccountId, Outcome, Region, RunId};
+use redress_model::{AccountId, Outcome, Region};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
@@ -125,7 +125,7 @@ pub struct Cell {
     pub changes: Vec<String>,
     /// The run that changed it or asked: with it a change can be undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<RunId>,
+    pub run: Option<String>,
     /// The bucket to which it delivers logs, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,

@@ -175,7 +175,15 @@ mod tests {
         let json = serde_json::to_value(&documents[1]).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         for key in [
-            "LoggingBucket", "SecurityHub", "CloudTrail", "Config", "GuardDuty", "Macie", "AuditManager", "Inspector", "AccountLevelSettings",
+            "LoggingBucket",
+            "SecurityHub",
+            "CloudTrail",
+            "Config",
+            "GuardDuty",
+            "Macie",
+            "AuditManager",
+            "Inspector",
+            "AccountLevelSettings",
         ] {
             assert!(keys.contains(&key), "{keys:?}");
         }

@@ -60,8 +60,11 @@ impl Estate<'_> {
     pub async fn unit(&self, unit: &Unit, services: &[Service]) -> Vec<Cell> {
         let Unit { account, region, state, governed, is_first, .. } = unit;
         // What there is one of in an account is done in one of its regions.
-        let services: Vec<Service> =
-            services.iter().copied().filter(|service| self.chosen.services.contains(service) && (*is_first || !service.is_global())).collect();
+        let services: Vec<Service> = services
+            .iter()
+            .copied()
+            .filter(|service| self.chosen.services.contains(service) && (*is_first || !service.is_global()))
+            .collect();
         let all = |state: State, why: &str| services.iter().map(|service| Cell::of(account, region, *service, state, why)).collect();
         if let Some(state) = state {
             return all(State::Inactive, state);
@@ -195,7 +198,16 @@ impl Estate<'_> {
         let event = format!("{}-{}", self.event, self.rim.clock.new_run());
         let request = Request { by: self.by.map(str::to_owned), ..Request::of(event, Some(self.rim.clock.now())) };
         let params = Json::Object(view.params.as_object().cloned().unwrap_or_default());
-        let job = Job { intent, controls: vec![control], resource: resource.clone(), finding: None, request: request.clone(), params, rounds: 0, after: None };
+        let job = Job {
+            intent,
+            controls: vec![control],
+            resource: resource.clone(),
+            finding: None,
+            request: request.clone(),
+            params,
+            rounds: 0,
+            after: None,
+        };
         let work = Work { views: vec![view], lane: lane(&resource), resource, intent, request, jobs: vec![job], undecided };
         let (run, outcome) = self.run(&work).await;
         let (state, said, changes) = match &outcome {
@@ -206,7 +218,7 @@ impl Estate<'_> {
         let is_closed = service == Service::AuditManager && state == State::Failed && said.contains("maintenance mode");
         let state = if is_closed { State::Unavailable } else { state };
         let bucket = if state == State::Changed { bucket.or_else(|| made_bucket(service, &reading)) } else { bucket };
-        Cell { changes, run: (!matches!(state, State::Good | State::Off)).then_some(run), bucket, ..cell(state, said) }
+        Cell { changes, run: (!matches!(state, State::Good | State::Off)).then(|| run.to_string()), bucket, ..cell(state, said) }
     }
 
     /// Runs the engine. Another run may hold the lock for a moment, or AWS be busy.
@@ -233,7 +245,13 @@ impl Estate<'_> {
 /// What a configuration policy made of a unit.
 pub(crate) fn centrally(account: &AccountId, region: &Region, service: Service, association: Option<&Association>) -> Cell {
     let Some(Association { policy, status, message }) = association else {
-        return Cell::of(account, region, service, State::NeedsPerson, "configuration is central, and no configuration policy is associated with the account");
+        return Cell::of(
+            account,
+            region,
+            service,
+            State::NeedsPerson,
+            "configuration is central, and no configuration policy is associated with the account",
+        );
     };
     let (state, said) = match status.as_str() {
         "SUCCESS" => (State::Governed, format!("configuration policy {policy}")),

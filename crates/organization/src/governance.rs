@@ -92,6 +92,9 @@ mod tests {
         assert_eq!(rule.on(&account("111111111111")), Some(Governed::Central(Some(association("p-1")))));
         assert_eq!(rule.on(&account("222222222222")), None);
         assert_eq!(rule.on(&account("333333333333")), Some(Governed::Central(None)));
-        assert_eq!((Rule::Local.on(&account("111111111111")), Rule::Declarative.on(&account("111111111111"))), (None, Some(Governed::Declarative)));
+        assert_eq!(
+            (Rule::Local.on(&account("111111111111")), Rule::Declarative.on(&account("111111111111"))),
+            (None, Some(Governed::Declarative))
+        );
     }
 }

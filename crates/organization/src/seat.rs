@@ -70,8 +70,11 @@ impl Seat<'_> {
             cells.push(Cell::of(self.admin, region, Service::DelegatedAdministrator, State::Good, ""));
         }
         if only.is_none() {
-            let of_region = [(Service::OrganizationConfiguration, Json::Null), (Service::FindingAggregator, json!({ "regions": self.regions }))];
-            for (service, params) in of_region.into_iter().filter(|(service, _)| *service != Service::FindingAggregator || region == self.home) {
+            let of_region =
+                [(Service::OrganizationConfiguration, Json::Null), (Service::FindingAggregator, json!({ "regions": self.regions }))];
+            for (service, params) in
+                of_region.into_iter().filter(|(service, _)| *service != Service::FindingAggregator || region == self.home)
+            {
                 cells.push(self.once_delegated(&rule, region, service, params).await);
             }
         }
@@ -136,7 +139,8 @@ impl Seat<'_> {
             cells.extend(joining.iter().map(|(account, _)| cell(account, State::Planned, why.into())));
             return cells;
         }
-        let accounts: Vec<AccountId> = joining.iter().filter(|(_, governed)| governed.is_none()).map(|(account, _)| account.clone()).collect();
+        let accounts: Vec<AccountId> =
+            joining.iter().filter(|(_, governed)| governed.is_none()).map(|(account, _)| account.clone()).collect();
         let joined = match self.join(region, &accounts).await {
             Ok(joined) => joined,
             Err(error) => {
@@ -156,7 +160,7 @@ impl Seat<'_> {
                 (false, false, None) => (State::Failed, format!("after all it is not a member: {status}")),
             };
             let changes = if matches!(state, State::Changed | State::Planned) { vec![format!("+ member {account}")] } else { Vec::new() };
-            let run = if state == State::Changed { joined.runs.get(&account).copied() } else { None };
+            let run = if state == State::Changed { joined.runs.get(&account).cloned() } else { None };
             cells.push(Cell { changes, run, ..cell(&account, state, said) });
         }
         cells
@@ -184,7 +188,7 @@ impl Seat<'_> {
             let cell = self.estate.settle(&here, Service::Membership, json!({ "accounts": remaining }), None).await;
             info!(%region, remaining = remaining.len(), state = cell.state.as_str(), said = cell.said, "members");
             let (now, _) = self.membership(&here).await?;
-            joined.runs.extend(cell.run.iter().flat_map(|run| now.difference(&members).map(|account| (account.clone(), *run))));
+            joined.runs.extend(cell.run.iter().flat_map(|run| now.difference(&members).map(|account| (account.clone(), run.clone()))));
             members = now;
             match cell.state {
                 State::Changed | State::InProgress | State::Good => {
@@ -221,7 +225,7 @@ struct Joined {
     members: BTreeSet<AccountId>,
     after: BTreeMap<AccountId, String>,
     added: BTreeSet<AccountId>,
-    runs: BTreeMap<AccountId, redress_model::RunId>,
+    runs: BTreeMap<AccountId, String>,
     /// Those that were not made members, and why.
     left: BTreeMap<AccountId, (State, String)>,
 }

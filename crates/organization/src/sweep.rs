@@ -85,7 +85,7 @@ pub fn news(what: &str, drift: &[Drift]) -> Option<(String, String)> {
     let line = |Drift { before, cell }: &Drift| {
         let Cell { account, region, service, state, said, changes, run, .. } = cell;
         let before = before.map_or_else(String::new, |before| format!("{before} -> "));
-        let run = run.map_or_else(String::new, |run| format!(" [run {run}]"));
+        let run = run.as_ref().map_or_else(String::new, |run| format!(" [run {run}]"));
         let rest = [changes.join("; "), said.clone()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" - ");
         format!("{account} {region} {service}: {before}{state} {rest}{run}")
     };
@@ -253,7 +253,9 @@ mod tests {
 
     #[test]
     fn people_are_told_what_changed_and_nothing_otherwise() {
-        let cell = |state| Cell::of(&AccountId::try_from("111122223333").unwrap(), &Region::try_from("us-east-1").unwrap(), Service::Macie, state, "");
+        let cell = |state| {
+            Cell::of(&AccountId::try_from("111122223333").unwrap(), &Region::try_from("us-east-1").unwrap(), Service::Macie, state, "")
+        };
         assert_eq!(news("baseline", &[]), None);
         let changed = Cell { changes: vec!["+ Macie".into()], ..cell(State::Changed) };
         let (subject, body) = news("baseline", &drift(&[cell(State::Planned)], &[changed])).unwrap();

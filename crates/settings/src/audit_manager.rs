@@ -11,7 +11,8 @@ const STATUS: &str = "auditmanager:GetAccountStatus";
 pub const REGISTER: &str = "auditmanager:RegisterAccount";
 const DEREGISTER: &str = "auditmanager:DeregisterAccount";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
-const LINKED_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/auditmanager.amazonaws.com/AWSServiceRoleForAuditManager";
+const LINKED_ROLE: &str =
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/auditmanager.amazonaws.com/AWSServiceRoleForAuditManager";
 
 /// Whether the account is registered.
 ///

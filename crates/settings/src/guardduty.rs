@@ -15,7 +15,8 @@ const CREATE: &str = "guardduty:CreateDetector";
 const UPDATE: &str = "guardduty:UpdateDetector";
 const DELETE: &str = "guardduty:DeleteDetector";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
-const LINKED_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/guardduty.amazonaws.com/AWSServiceRoleForAmazonGuardDuty";
+const LINKED_ROLE: &str =
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/guardduty.amazonaws.com/AWSServiceRoleForAmazonGuardDuty";
 const DETECTORS: &str = "arn:${AWS::Partition}:guardduty:*:${AWS::AccountId}:detector/*";
 
 /// The list price in us-east-1; other regions differ a little. <https://aws.amazon.com/guardduty/pricing/>

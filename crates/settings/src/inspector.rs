@@ -13,9 +13,9 @@ const STATUS: &str = "inspector2:BatchGetAccountStatus";
 const ENABLE: &str = "inspector2:Enable";
 const DISABLE: &str = "inspector2:Disable";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
-const LINKED_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
-const AGENTLESS_ROLE: &str =
-    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/agentless.inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2Agentless";
+const LINKED_ROLE: &str =
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
+const AGENTLESS_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/agentless.inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2Agentless";
 
 /// The list price in us-east-1; other regions differ a little. <https://aws.amazon.com/inspector/pricing/>
 const COSTS: &str = "about 1.25 USD for an instance a month, 0.09 USD for a new container image, 0.30 USD for a function a month, after 15 days free of charge";
@@ -38,8 +38,13 @@ pub struct ScansFacts {
 
 fn states(state: &AccountState) -> Vec<(&'static str, Status)> {
     let Some(of) = state.resource_state() else { return Vec::new() };
-    let kinds =
-        [("EC2", of.ec2()), ("ECR", of.ecr()), ("LAMBDA", of.lambda()), ("LAMBDA_CODE", of.lambda_code()), ("CODE_REPOSITORY", of.code_repository())];
+    let kinds = [
+        ("EC2", of.ec2()),
+        ("ECR", of.ecr()),
+        ("LAMBDA", of.lambda()),
+        ("LAMBDA_CODE", of.lambda_code()),
+        ("CODE_REPOSITORY", of.code_repository()),
+    ];
     kinds.into_iter().filter_map(|(kind, state)| Some((kind, state?.status().clone()))).collect()
 }
 
@@ -80,7 +85,9 @@ impl Setting for Scans {
 
     async fn put(&self, account: &Account, from: &Scanned, to: &Scanned) -> Result<()> {
         let client = account.client(gated!(aws_sdk_inspector2));
-        let types = |kinds: Vec<&String>| (!kinds.is_empty()).then(|| kinds.into_iter().map(|kind| ResourceScanType::from(kind.as_str())).collect::<Vec<_>>());
+        let types = |kinds: Vec<&String>| {
+            (!kinds.is_empty()).then(|| kinds.into_iter().map(|kind| ResourceScanType::from(kind.as_str())).collect::<Vec<_>>())
+        };
         if let Some(types) = types(to.difference(from).collect()) {
             let done = client.enable().account_ids(account.id().as_str()).set_resource_types(Some(types)).send().await.called(ENABLE)?;
             failed(ENABLE, done.failed_accounts())?;

@@ -14,7 +14,8 @@ const ENABLE: &str = "macie2:EnableMacie";
 const UPDATE: &str = "macie2:UpdateMacieSession";
 const DISABLE: &str = "macie2:DisableMacie";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
-const LINKED_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/macie.amazonaws.com/AWSServiceRoleForAmazonMacie";
+const LINKED_ROLE: &str =
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/macie.amazonaws.com/AWSServiceRoleForAmazonMacie";
 
 /// The list price in us-east-1; other regions differ a little. <https://aws.amazon.com/macie/pricing/>
 const COSTS: &str = "about 0.10 USD for a bucket a month, and 1 USD for a GB that is inspected, after 30 days free of charge";

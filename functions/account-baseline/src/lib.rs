@@ -83,7 +83,8 @@ impl AccountBaseline {
         let bucket = env.text("REDRESS_POLICY_BUCKET")?;
         let pack = env.optional("REDRESS_CONFORMANCE_PACK").map(|key| Document::new(sdk, bucket.clone(), key, admin.clone()));
         let standards = env.text("REDRESS_STANDARDS")?;
-        let standards = Chosen::standards(&standards).map_err(|error| EnvError::Wrong { name: "REDRESS_STANDARDS", why: error.to_string() })?;
+        let standards =
+            Chosen::standards(&standards).map_err(|error| EnvError::Wrong { name: "REDRESS_STANDARDS", why: error.to_string() })?;
         let Choice(services) = env.parsed("REDRESS_BASELINE")?;
         let regions = env.optional("REDRESS_REGIONS").unwrap_or_default();
         Ok(Self {
@@ -129,7 +130,8 @@ impl AccountBaseline {
     }
 
     async fn prepare(&self, sweep: &str, wish: Wish) -> Result<Json> {
-        let regions = if self.regions.is_empty() { open_regions(&self.here(&self.home, vec![REGIONS]).await?).await? } else { self.regions.clone() };
+        let regions =
+            if self.regions.is_empty() { open_regions(&self.here(&self.home, vec![REGIONS]).await?).await? } else { self.regions.clone() };
         let regions = home_first(&regions, &self.home);
         let mut units = units(&self.hands.organizations, &regions, &wish).await?;
         let is_asked = self.chosen.services.iter().any(|service| service.is_security_hub_s());
@@ -227,7 +229,10 @@ mod tests {
         let step = |json: Json| serde_json::from_value::<Step>(json).unwrap();
         assert!(matches!(step(json!({"step": "prepare", "sweep": "s", "detail": {"scan_type": "manual"}})), Step::Prepare { .. }));
         let unit = json!({"account": "111122223333", "name": "a", "region": "eu-west-1", "governed": "declarative", "is_first": true});
-        assert!(matches!(step(json!({"step": "account", "sweep": "s", "unit": unit})), Step::Account { unit: Unit { governed: Some(Governed::Declarative), .. }, .. }));
+        assert!(matches!(
+            step(json!({"step": "account", "sweep": "s", "unit": unit})),
+            Step::Account { unit: Unit { governed: Some(Governed::Declarative), .. }, .. }
+        ));
         assert!(matches!(step(json!({"step": "summarise", "sweep": "s"})), Step::Summarise { .. }));
     }
 }

@@ -19,7 +19,10 @@ use redress_controls::check;
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
 use redress_model::{AccountId, Arn, Partition, Policy, Region};
 use redress_organization::{
-    Cell, Choice, Chosen, Estate, Hands, How, Names, Offices, Seat, Service, State, Unit, document::drift, home_first, open_regions, sweep::{Sweeps, news},
+    Cell, Choice, Chosen, Estate, Hands, How, Names, Offices, Seat, Service, State, Unit,
+    document::drift,
+    home_first, open_regions,
+    sweep::{Sweeps, news},
 };
 use redress_settings::ec2::survey::REGIONS;
 use serde_json::Value as Json;
@@ -77,7 +80,8 @@ impl MemberOnboarder {
         let role = |role: String| Org::new(sdk.clone(), OrgSettings { role, external_id: external_id.clone() });
         let key = env.optional("REDRESS_POLICY_KEY").unwrap_or_default();
         let standards = env.text("REDRESS_STANDARDS")?;
-        let standards = Chosen::standards(&standards).map_err(|error| EnvError::Wrong { name: "REDRESS_STANDARDS", why: error.to_string() })?;
+        let standards =
+            Chosen::standards(&standards).map_err(|error| EnvError::Wrong { name: "REDRESS_STANDARDS", why: error.to_string() })?;
         let Choice(services) = env.parsed("REDRESS_BASELINE")?;
         let regions = env.optional("REDRESS_REGIONS").unwrap_or_default();
         let organization = [

@@ -7,12 +7,7 @@ use jiff::Timestamp;
 use redress_aws::{Clock, Error, Post, Result};
 use redress_lambda::{Measure, measure};
 use redress_model::Region;
-use redress_organization::{
-    Cell, Service, State, Unit, Wish,
-    governance::Rule,
-    sweep::Begun,
-    units,
-};
+use redress_organization::{Cell, Service, State, Unit, Wish, governance::Rule, sweep::Begun, units};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tracing::info;
@@ -59,7 +54,8 @@ impl MemberOnboarder {
     async fn prepare(&self, sweep: &str, wish: Wish, deadline: Timestamp) -> Result<Json> {
         let all = self.regions().await?;
         let mut units = units(&self.hands.organizations, &all, &wish).await?;
-        let regions: Vec<Region> = all.iter().filter(|region| wish.regions.is_empty() || wish.regions.contains(&region.to_string())).cloned().collect();
+        let regions: Vec<Region> =
+            all.iter().filter(|region| wish.regions.is_empty() || wish.regions.contains(&region.to_string())).cloned().collect();
         let (policy, management) = (self.policy().await, self.hands.organizations.management().await?);
         let seat = self.seat(self.estate(&policy, sweep, deadline), &management, &all);
         let rules: BTreeMap<Region, Rule> = stream::iter(regions.clone())

@@ -30,7 +30,10 @@ impl Control for GuardDutyIsOn {
         resources: &["AwsAccount"],
         prowler: &["guardduty_is_enabled"],
         config_rules: &[],
-        in_code: InCode { cloudformation: "AWS::GuardDuty::Detector with Enable: true", terraform: "aws_guardduty_detector { enable = true }" },
+        in_code: InCode {
+            cloudformation: "AWS::GuardDuty::Detector with Enable: true",
+            terraform: "aws_guardduty_detector { enable = true }",
+        },
     };
     type Setting = Detector;
     type Params = ();

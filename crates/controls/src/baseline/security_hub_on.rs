@@ -30,7 +30,10 @@ impl Control for SecurityHubIsOn {
         resources: &["AwsAccount"],
         prowler: &["securityhub_enabled"],
         config_rules: &["securityhub-enabled"],
-        in_code: InCode { cloudformation: "AWS::SecurityHub::Hub with EnableDefaultStandards: false", terraform: "aws_securityhub_account { enable_default_standards = false }" },
+        in_code: InCode {
+            cloudformation: "AWS::SecurityHub::Hub with EnableDefaultStandards: false",
+            terraform: "aws_securityhub_account { enable_default_standards = false }",
+        },
     };
     type Setting = SecurityHubOn;
     type Params = ();

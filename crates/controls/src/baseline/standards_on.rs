@@ -134,7 +134,10 @@ impl Control for StandardsAreOn {
         } else if missing.is_empty() {
             Want::Keep
         } else {
-            Want::Tell(format!("Security Hub does not have {} in this region: leave it out for it in the policy (Baseline.2: {{standards: ...}}).", missing.join(", ")))
+            Want::Tell(format!(
+                "Security Hub does not have {} in this region: leave it out for it in the policy (Baseline.2: {{standards: ...}}).",
+                missing.join(", ")
+            ))
         }
     }
 }

@@ -59,7 +59,9 @@ impl Control for AdministratorIsDelegated {
                  take over, aws securityhub disable-organization-admin-account --admin-account-id {is} first, which removes all members."
             )),
             (None, Some(wanted)) => Want::Set(Some(wanted.clone())),
-            (None, None) => Want::Tell("nobody said which account is to administer Security Hub (Organization.1: {administrator: ...}).".into()),
+            (None, None) => {
+                Want::Tell("nobody said which account is to administer Security Hub (Organization.1: {administrator: ...}).".into())
+            }
         }
     }
 }

@@ -60,12 +60,18 @@ impl Control for FindingsAreAggregated {
             return Want::Set(Some(Linked { home: here.clone(), mode: "ALL_REGIONS".into(), regions: BTreeSet::new() }));
         };
         if is.home != *here {
-            return Want::Tell(format!("findings come together in {}, not in {here}: deploy Redress there, or delete that aggregator first.", is.home));
+            return Want::Tell(format!(
+                "findings come together in {}, not in {here}: deploy Redress there, or delete that aggregator first.",
+                is.home
+            ));
         }
         let wanted: BTreeSet<String> = params.regions.iter().filter(|region| *region != here).cloned().collect();
         let told = |regions: BTreeSet<String>| {
             let regions: Vec<String> = regions.into_iter().collect();
-            Want::Tell(format!("the finding aggregator leaves out {} on purpose: aws securityhub update-finding-aggregator.", regions.join(", ")))
+            Want::Tell(format!(
+                "the finding aggregator leaves out {} on purpose: aws securityhub update-finding-aggregator.",
+                regions.join(", ")
+            ))
         };
         match is.mode.as_str() {
             "ALL_REGIONS" => Want::Keep,

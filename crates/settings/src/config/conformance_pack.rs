@@ -12,6 +12,7 @@ const STATUS: &str = "config:DescribeConformancePackStatus";
 const PUT: &str = "config:PutConformancePack";
 const DELETE: &str = "config:DeleteConformancePack";
 const PACKS: &str = "arn:${AWS::Partition}:config:*:${AWS::AccountId}:conformance-pack/*";
+const GET_ROLE: &str = "iam:GetRole";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
 const LINKED_ROLE: &str =
     "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/config-conforms.amazonaws.com/AWSServiceRoleForConfigConforms";
@@ -56,6 +57,7 @@ impl Setting for ConformancePack {
     const WRITES: &'static [Action] = &[
         Action::on(PUT, PACKS),
         Action::on(DELETE, PACKS),
+        Action::on(GET_ROLE, LINKED_ROLE),
         Action::on(LINKED, LINKED_ROLE).when("StringEquals", "iam:AWSServiceName", "config-conforms.amazonaws.com"),
     ];
 

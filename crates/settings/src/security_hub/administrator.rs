@@ -16,7 +16,8 @@ const DESCRIBE: &str = "organizations:DescribeOrganization";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
 const ADMINS: &str = "organizations:ListDelegatedAdministrators";
 const PRINCIPAL: &str = "securityhub.amazonaws.com";
-const LINKED_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/securityhub.amazonaws.com/AWSServiceRoleForSecurityHub";
+const LINKED_ROLE: &str =
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/securityhub.amazonaws.com/AWSServiceRoleForSecurityHub";
 
 /// The delegated administrator of one region.
 ///

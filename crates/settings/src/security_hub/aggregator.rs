@@ -71,9 +71,14 @@ impl Setting for FindingAggregator {
         let client = account.client(gated!(aws_sdk_securityhub));
         let regions = |to: &Linked| (!to.regions.is_empty()).then(|| to.regions.iter().cloned().collect::<Vec<_>>());
         match (from, to) {
-            (None, Some(to)) => {
-                client.create_finding_aggregator().region_linking_mode(&to.mode).set_regions(regions(to)).send().await.called(CREATE).map(|_| ())
-            }
+            (None, Some(to)) => client
+                .create_finding_aggregator()
+                .region_linking_mode(&to.mode)
+                .set_regions(regions(to))
+                .send()
+                .await
+                .called(CREATE)
+                .map(|_| ()),
             (Some(_), Some(to)) => {
                 let call = client.update_finding_aggregator().finding_aggregator_arn(Self::known(&client).await?);
                 call.region_linking_mode(&to.mode).set_regions(regions(to)).send().await.called(UPDATE).map(|_| ())

@@ -36,7 +36,8 @@ pub struct MembersFacts {
 
 /// What is said of accounts that were left out of a call.
 fn unprocessed(action: &str, left: &[Unprocessed]) -> Error {
-    let line = |one: &Unprocessed| format!("{}: {}", one.account_id().unwrap_or_default(), one.processing_result().unwrap_or("no reason given"));
+    let line =
+        |one: &Unprocessed| format!("{}: {}", one.account_id().unwrap_or_default(), one.processing_result().unwrap_or("no reason given"));
     Error::new(Kind::Rejected, action, format!("unprocessed: {}", left.iter().map(line).collect::<Vec<_>>().join("; ")))
 }
 

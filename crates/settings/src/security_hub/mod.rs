@@ -17,7 +17,8 @@ const ENABLE: &str = "securityhub:EnableSecurityHub";
 const DISABLE: &str = "securityhub:DisableSecurityHub";
 const HUB: &str = "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hub/default";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
-const LINKED_ROLE: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/securityhub.amazonaws.com/AWSServiceRoleForSecurityHub";
+const LINKED_ROLE: &str =
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/securityhub.amazonaws.com/AWSServiceRoleForSecurityHub";
 
 /// Whether an error says that the hub is off here.
 fn is_off(error: &Error) -> bool {
@@ -65,6 +66,10 @@ impl Setting for SecurityHubOn {
     }
 
     fn changes(_from: &bool, to: &bool) -> Vec<String> {
-        vec![if *to { "+ Security Hub, without default standards; its checks cost by standard".to_owned() } else { "- Security Hub".to_owned() }]
+        vec![if *to {
+            "+ Security Hub, without default standards; its checks cost by standard".to_owned()
+        } else {
+            "- Security Hub".to_owned()
+        }]
     }
 }

@@ -83,7 +83,9 @@ impl Setting for EnabledStandards {
             let Some(arn) = one.standards_arn() else { continue };
             value.insert(arn.to_owned());
             if one.standards_status() == Some(&StandardsStatus::Incomplete) {
-                let code = one.standards_status_reason().map_or("INCOMPLETE", |reason| reason.status_reason_code().map_or("INCOMPLETE", |code| code.as_str()));
+                let code = one
+                    .standards_status_reason()
+                    .map_or("INCOMPLETE", |reason| reason.status_reason_code().map_or("INCOMPLETE", |code| code.as_str()));
                 facts.incomplete.insert(arn.to_owned(), code.to_owned());
             }
         }
@@ -104,7 +106,8 @@ impl Setting for EnabledStandards {
         }
         let off = || Error::new(Kind::Conflict, DISABLE, "Security Hub is off");
         let all = subscriptions(&client).await?.ok_or_else(off)?;
-        let is_unwanted = |one: &&StandardsSubscription| one.standards_arn().is_some_and(|arn| unwanted.iter().any(|unwanted| *unwanted == arn));
+        let is_unwanted =
+            |one: &&StandardsSubscription| one.standards_arn().is_some_and(|arn| unwanted.iter().any(|unwanted| *unwanted == arn));
         let arns: Vec<_> = all.iter().filter(is_unwanted).filter_map(|one| one.standards_subscription_arn().map(str::to_owned)).collect();
         for some in arns.chunks(AT_ONCE) {
             client.batch_disable_standards().set_standards_subscription_arns(Some(some.to_vec())).send().await.called(DISABLE)?;
@@ -127,7 +130,8 @@ impl Setting for EnabledStandards {
     fn changes(from: &Standards, to: &Standards) -> Vec<String> {
         // https://aws.amazon.com/security-hub/pricing/
         const COSTS: &str = "about 0.001 USD for each check";
-        let name = |arn: &String| arn.rsplit(':').next().unwrap_or(arn).trim_start_matches("standards/").trim_start_matches("ruleset/").to_owned();
+        let name =
+            |arn: &String| arn.rsplit(':').next().unwrap_or(arn).trim_start_matches("standards/").trim_start_matches("ruleset/").to_owned();
         let begun = to.difference(from).map(|arn| format!("+ standard {}; {COSTS}", name(arn)));
         begun.chain(from.difference(to).map(|arn| format!("- standard {}", name(arn)))).collect()
     }
