@@ -3,20 +3,100 @@
 
 use libtest_mimic::Trial;
 use redress_aws::{Account, Gate};
-use redress_controls::find;
-use redress_model::{Partition, Resource, Scope};
-use redress_remediation::Want;
+use redress_controls::{BASELINE, ORGANIZATION, find};
+use redress_model::{AccountId, Partition, Region, Resource, Scope};
+use redress_remediation::{Entry, Want};
 use redress_testkit::{
     events::{event, finding},
     stage::{Back, Case, Ending, cases},
 };
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::{SHIPPED, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let laws = cases().into_iter().map(|case| trial(format!("laws::{}::{}", case.control, case.name.replace(' ', "_")), move || law(case)));
-    laws.chain([trial("laws::what_is_gone_reads_as_none", gone)]).collect()
+    let own = BASELINE.iter().map(|entry| trial(format!("laws::{}", entry.spec.id), move || of_baseline(entry)));
+    let organization = trial("laws::the_organization_s", of_organization);
+    laws.chain(own).chain([organization, trial("laws::what_is_gone_reads_as_none", gone)]).collect()
+}
+
+/// An account as a resource, with a session of its root that may do what the entry declares.
+async fn account_of(entry: &Entry, id: &AccountId, region: &str) -> (Resource, Account) {
+    let (partition, region) = (Partition::try_from("aws").unwrap(), Region::try_from(region).unwrap());
+    let sdk = SHIPPED.local().root(id, &region).await;
+    let gate = Gate::new(entry.reads.iter().chain(entry.writes).map(|action| action.name));
+    let account = Account::new(id.clone(), region.clone(), partition.clone(), &sdk, gate, jiff::Timestamp::now());
+    let own = format!("AWS::::Account:{id}");
+    (Resource { kind: "AwsAccount".into(), id: own, account: id.clone(), region, partition, name: None, path: None }, account)
+}
+
+/// Service-linked roles stay; AWS deletes them only when it is asked to. Accounts of other tests come all the time.
+fn settled(account: &AccountId) -> Json {
+    let mut all = SHIPPED.inventory(account);
+    all.retain(|key, _| !["roles/AWSServiceRole", "organizations/global/accounts/", "/members/4"].iter().any(|part| key.contains(part)));
+    Json::Object(all)
+}
+
+async fn hold(entry: &Entry, id: &AccountId, region: &str, params: Json) {
+    let (resource, account) = account_of(entry, id, region).await;
+    let read = || async { entry.get(&resource, &params, &account).await.unwrap().unwrap() };
+    let (original, seen) = (read().await, settled(id));
+    entry.put(&resource, &params, &account, &original.value, &original.value).await.unwrap();
+    assert_eq!(settled(id), seen, "{}: putting what was got changed something", entry.spec.id);
+    let Want::Set(to) = entry.want(&original, &params).unwrap() else { panic!("{}: nothing is wanted", entry.spec.id) };
+    entry.put(&resource, &params, &account, &original.value, &to).await.unwrap();
+    let changed = read().await;
+    assert_eq!(entry.want(&changed, &params).unwrap(), Want::Keep, "{}: {}", entry.spec.id, changed.value);
+    assert_ne!(settled(id), seen, "{}: nothing was changed", entry.spec.id);
+    entry.put(&resource, &params, &account, &changed.value, &original.value).await.unwrap();
+    assert!(entry.same(&read().await.value, &original.value).unwrap());
+    assert_eq!(settled(id), seen, "{}: there and back is not the original", entry.spec.id);
+}
+
+async fn of_baseline(entry: &'static Entry) {
+    let place = SHIPPED.place().await;
+    match entry.spec.id {
+        "Baseline.2" => {
+            let hub = aws_sdk_securityhub::Client::new(&place.sdk);
+            hub.enable_security_hub().enable_default_standards(true).send().await.unwrap();
+        }
+        "Baseline.3" => recording(&place).await,
+        "Baseline.7" => {
+            SHIPPED.local().post("audit-manager", &json!({"open": true}));
+        }
+        _ => {}
+    }
+    hold(entry, &place.account, "us-east-1", Json::Null).await;
+}
+
+/// A recorder that records: conformance packs need one.
+async fn recording(place: &redress_testkit::stage::Place<'_>) {
+    let bucket = format!("config-{}", place.account);
+    aws_sdk_s3::Client::new(&place.sdk).create_bucket().bucket(&bucket).send().await.unwrap();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "config.amazonaws.com"}, "Action": "s3:*",
+        "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]}]});
+    aws_sdk_s3::Client::new(&place.sdk).put_bucket_policy().bucket(&bucket).policy(policy.to_string()).send().await.unwrap();
+    let entry = find("Config.1").unwrap();
+    let (resource, account) = account_of(entry, &place.account, "us-east-1").await;
+    let params = json!({"record": true, "bucket": bucket});
+    let original = entry.get(&resource, &params, &account).await.unwrap().unwrap();
+    let Want::Set(to) = entry.want(&original, &params).unwrap() else { panic!("it records already") };
+    entry.put(&resource, &params, &account, &original.value, &to).await.unwrap();
+}
+
+/// One after the other: there is one organization.
+async fn of_organization() {
+    // Not one of those that other tests have.
+    let member = SHIPPED.local().ready().members[2].clone();
+    let admin = &SHIPPED.local().ready().admin;
+    let management = AccountId::try_from("100000000000").unwrap();
+    let law = |id: &str| ORGANIZATION.iter().find(|entry| entry.spec.id == id).copied().unwrap();
+    hold(law("Organization.1"), &management, "eu-west-1", json!({ "administrator": admin })).await;
+    hold(law("Organization.2"), admin, "us-east-1", Json::Null).await;
+    hold(law("Organization.3"), admin, "us-east-1", json!({ "regions": ["us-east-1", "eu-west-1"] })).await;
+    hold(law("Organization.4"), admin, "us-east-1", json!({ "accounts": [member] })).await;
+    hold(law("Organization.5"), &management, "us-east-1", json!({ "services": ["guardduty.amazonaws.com"] })).await;
 }
 
 fn account(case: Case, place: &redress_testkit::stage::Place<'_>) -> Account {

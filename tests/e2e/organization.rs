@@ -91,7 +91,7 @@ fn hub(world: &World, account: &AccountId, region: &str) -> (bool, BTreeSet<Stri
     let all = world.inventory(account);
     let standard =
         |key: &str| key.strip_prefix(&format!("securityhub/{region}/standards/")).map(|arn| arn.rsplit('/').next().unwrap().to_owned());
-    let standards = all.keys().filter_map(|key| Some(format!("{}", standard(key)?))).collect();
+    let standards = all.keys().filter_map(|key| standard(key)).collect();
     (all.contains_key(&format!("securityhub/{region}/hub")), standards)
 }
 

@@ -45,7 +45,7 @@ fn chosen(what: &Baseline) -> Result<Chosen, Failure> {
         .as_ref()
         .map(|file| std::fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", file.display()))));
     Ok(Chosen {
-        services: services.map(|name| name.parse::<Service>()).collect::<Result<_, _>>().map_err(wrong)?,
+        services: services.map(str::parse::<Service>).collect::<Result<_, _>>().map_err(wrong)?,
         standards: Chosen::standards(&what.standards).map_err(wrong)?,
         config_bucket: what.config_bucket.clone(),
         conformance_pack: pack.transpose()?,

@@ -26,7 +26,7 @@ pub(crate) async fn run(printer: Printer, mut site: args::Site, command: Organiz
         OrganizationCommand::Status(organization)
         | OrganizationCommand::Verify(organization)
         | OrganizationCommand::Onboard { organization, .. } => organization,
-        OrganizationCommand::TestFinding { account } => return test_finding(printer, &site, account.clone()).await,
+        OrganizationCommand::TestFinding { account } => return Box::pin(test_finding(printer, &site, account.clone())).await,
     };
     site.role = organization.cross_account_role.clone().or(site.role);
     let site = Site::open(&site, false).await?;

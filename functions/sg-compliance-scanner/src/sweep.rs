@@ -10,7 +10,8 @@ use redress_aws::{Accounts, Clock, Error, Kind, Post, Result, Visit};
 use redress_exposure::Severity;
 use redress_lambda::{Measure, measure};
 use redress_model::{AccountId, Region};
-use redress_settings::ec2::survey::{REGIONS, open_regions};
+use redress_organization::{State, Unit, Wish, home_first, open_regions, state_of, units};
+use redress_settings::ec2::survey::REGIONS;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tracing::{info, warn};
@@ -34,29 +35,6 @@ enum Step {
     Scan { sweep: String, unit: Unit },
     /// What came of all.
     Summarise { sweep: String },
-}
-
-/// What whoever starts a sweep may ask for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Wish {
-    /// `scheduled` or `manual`.
-    scan_type: String,
-    /// Only these accounts.
-    accounts: Vec<String>,
-    /// Only these regions.
-    regions: Vec<String>,
-}
-
-/// One account and region.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Unit {
-    account: AccountId,
-    name: String,
-    region: Region,
-    /// Why it is not to be entered, such as `SUSPENDED`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    state: Option<String>,
 }
 
 /// A sweep, as it was begun.
@@ -168,34 +146,8 @@ impl SgComplianceScanner {
         self.policy().await?;
         let started = self.clock.now();
         let all = if self.regions.is_empty() { self.open_regions(started).await? } else { self.regions.clone() };
-        let is_wished = |wishes: &[String], one: &str| wishes.is_empty() || wishes.iter().any(|wish| wish == one);
-        let is_whole = wish.accounts.is_empty() && wish.regions.is_empty();
-        let regions: Vec<Region> = all
-            .iter()
-            .filter(|region| is_wished(&wish.regions, region))
-            .filter_map(|region| Region::try_from(region.as_str()).ok())
-            .collect();
-        let mut units = Vec::new();
-        for member in self.organizations.members().await? {
-            if is_wished(&wish.accounts, member.id.as_str()) {
-                let unit = |region: &Region| Unit {
-                    account: member.id.clone(),
-                    name: member.name.clone(),
-                    region: region.clone(),
-                    state: member.state.clone(),
-                };
-                units.extend(regions.iter().map(unit));
-            }
-        }
-        if units.is_empty() {
-            let (accounts, regions) = (wish.accounts.join(", "), wish.regions.join(", "));
-            let why = format!("no account and region is left to look at (accounts: `{accounts}`, regions: `{regions}`)");
-            return Err(Error::malformed("the request", why));
-        }
-        let known: Vec<&str> = units.iter().map(|unit| unit.account.as_str()).collect();
-        if let Some(unknown) = wish.accounts.iter().find(|account| !known.contains(&account.as_str())) {
-            return Err(Error::malformed("the request", format!("`{unknown}` is no account of the organization")));
-        }
+        let is_whole = wish.is_whole();
+        let units = units(&self.organizations, &home_first(&all, &self.home_region), &wish).await?;
         self.reports.write(&key(sweep, "begun"), &Begun { started, scan_type: wish.scan_type, units: units.len(), is_whole }).await?;
         let listed = key(sweep, "units");
         self.reports.write(&listed, &units).await?;
@@ -377,30 +329,17 @@ fn lost(unit: &Unit) -> Row {
 }
 
 /// What an error says of a unit.
-///
-/// A region that is not open to an account answers with one of these codes, whatever the protocol.
 fn verdict(error: &Error) -> Verdict {
-    const CLOSED: [&str; 4] = ["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "OptInRequired"];
-    if error.action == "sts:AssumeRole" && error.kind == Kind::Denied {
-        Verdict::NoRole
-    } else if CLOSED.contains(&error.code.as_str()) {
-        Verdict::Closed
-    } else {
-        Verdict::Failed
+    match state_of(error) {
+        State::NoRole => Verdict::NoRole,
+        State::Closed => Verdict::Closed,
+        _ => Verdict::Failed,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_cannot_be_entered_is_told_apart() {
-        let error = |action: &str, code: &str| Error { code: code.into(), ..Error::new(Kind::Denied, action, "no") };
-        assert_eq!(verdict(&error("sts:AssumeRole", "AccessDenied")), Verdict::NoRole);
-        assert_eq!(verdict(&error("ec2:DescribeSecurityGroups", "AuthFailure")), Verdict::Closed);
-        assert_eq!(verdict(&error("ec2:DescribeSecurityGroups", "UnauthorizedOperation")), Verdict::Failed);
-    }
 
     #[test]
     fn steps_are_read_as_the_state_machine_writes_them() {

@@ -46,7 +46,10 @@ pub async fn associations(account: &Account) -> Result<BTreeMap<AccountId, Assoc
     while let Some(page) = pages.next().await {
         for one in page.called(LIST)?.configuration_policy_association_summaries() {
             // Units and the root have associations of their own, which accounts inherit.
-            let Some(id) = one.target_id().filter(|_| matches!(one.target_type().map(|kind| kind.as_str()), Some("ACCOUNT"))) else {
+            let Some(id) = one
+                .target_id()
+                .filter(|_| matches!(one.target_type().map(aws_sdk_securityhub::types::TargetType::as_str), Some("ACCOUNT")))
+            else {
                 continue;
             };
             let Ok(id) = AccountId::try_from(id) else { continue };
