@@ -135,8 +135,10 @@ fi
 
 say "deployed; the StackSets RedressMemberRole and RedressMemberRegion go on by themselves"
 cat <<END
-Nothing is changed in any account while the suite's Modes say plan. Next, in the administrator account:
-  redress org onboard --plan          what the organization lacks, and what it would cost
-  redress doctor --deployment         what this deployment lacks
+Nothing is changed in any account while the suite's Modes say plan. Next, with the management account's credentials,
+what the organization lacks, and what it would cost:
+  redress org onboard $admin_account OrganizationAccountAccessRole ${REGIONS//,/ }
+And in the administrator account, what this deployment lacks:
+  redress doctor --deployment
 A new region: the same again with REGIONS. A new account: nothing, it is seen when it comes.
 END

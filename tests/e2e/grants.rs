@@ -20,11 +20,18 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// The roles of the suite, and those in members.
 const OURS: &[&str] = &[
+    "RedressManagementRole",
     "RedressMemberRole",
     "RedressReaderRole",
+    "BaselineRole",
+    "BaselineStatesRole",
+    "OnboarderRole",
+    "OnboardStatesRole",
     "RemediatorRole",
     "RouterRole",
     "ScannerRole",
+    "StartBaselineRole",
+    "StartOnboardingRole",
     "StartSweepsRole",
     "SweepStatesRole",
     "SweeperRole",
@@ -82,6 +89,8 @@ async fn nothing_denied() {
 
 /// Granted, and not to be seen in use here.
 const UNSEEN: &[(&str, &str)] = &[
+    ("auditmanager:DeregisterAccount", "for an account that was registered, which AWS allows no more to new ones"),
+    ("auditmanager:RegisterAccount", "AWS has closed it to new customers; who asks for it all the same may try"),
     ("ec2:CreateNetworkInterface", "EFS makes mount targets with it, in our name"),
     ("ec2:DeleteNetworkInterface", "EFS deletes mount targets with it, in our name"),
     ("ec2:DescribeNetworkInterfaceAttribute", "EFS reads the security groups of mount targets with it, in our name"),

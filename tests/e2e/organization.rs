@@ -9,7 +9,7 @@ use redress_model::{AccountId, Region};
 use redress_testkit::{events::unique, stage::Place};
 use serde_json::{Value as Json, json};
 
-use crate::{GOVERNED, ORGANIZATION, command::Operator, journeys::eventually, trial};
+use crate::{GOVERNED, GUARDED, ORGANIZATION, SHIPPED, command::Operator, journeys::eventually, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -21,8 +21,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("organization::an_administrator_is_delegated_and_its_organization_configured_in_a_new_region", new_region),
         trial("organization::what_aws_leaves_unprocessed_is_tried_again_and_told_by_account", unprocessed),
         trial("organization::under_central_configuration_only_accounts_that_govern_themselves_are_changed", governed),
-        trial("organization::the_command_onboards_as_the_seed_s_did_after_a_plan_that_changes_nothing_and_verifies", command_onboards),
+        trial(
+            "organization::the_command_onboards_from_the_management_account_after_a_plan_that_changes_nothing_and_verifies",
+            command_onboards,
+        ),
         trial("organization::a_test_finding_arrives", test_finding),
+        trial("organization::where_it_cannot_be_told_who_governs_nothing_is_changed", not_told),
+        trial("organization::as_shipped_a_sweep_plans_and_changes_nothing", as_shipped),
+        trial("organization::a_person_s_yes_is_to_what_was_chosen", approved),
+        trial("organization::the_organization_s_trail_is_respected", organization_trail),
         trial("organization::the_command_plans_with_costs_applies_reports_and_undoes_a_baseline", command_baseline),
         trial("organization::stack_sets_make_the_roles_of_members", stack_sets),
     ]
@@ -60,8 +67,12 @@ async fn onboarded(world: &World, accounts: &[&str], regions: &[&str]) -> Json {
 }
 
 async fn based(accounts: &[&str], regions: &[&str]) -> Json {
+    based_in(&ORGANIZATION, accounts, regions).await
+}
+
+async fn based_in(world: &World, accounts: &[&str], regions: &[&str]) -> Json {
     let detail = json!({"scan_type": format!("t{}", unique()), "accounts": accounts, "regions": regions});
-    swept(&ORGANIZATION, "baseline", "Manual Baseline", detail).await
+    swept(world, "baseline", "Manual Baseline", detail).await
 }
 
 async fn sweeps(world: &World, area: &str) -> BTreeSet<String> {
@@ -111,6 +122,9 @@ async fn members(world: &World, region: &str) -> BTreeSet<String> {
 
 async fn everybody() {
     let world = &*ORGANIZATION;
+    // Nobody becomes a member by itself.
+    let hub_of_admin = aws_sdk_securityhub::Client::new(world.admin());
+    hub_of_admin.update_organization_configuration().auto_enable(false).send().await.unwrap();
     let fresh: Vec<String> = (0..117).map(|_| format!("4{:011}", unique())).collect();
     let suspended = format!("4{:011}", unique());
     let mut accounts: Vec<Json> = fresh.iter().map(|account| json!({ "account": account })).collect();
@@ -126,11 +140,17 @@ async fn everybody() {
     let enabled = members(world, "us-east-1").await;
     for account in &fresh {
         assert!(enabled.contains(account), "{account} is lost");
-        // Where accounts that join are enabled by themselves, the hub is there already.
         for service in ["security-hub", "standards", "membership"] {
-            assert!(is_good(cell(&result, account, "us-east-1", service)), "{:#}", cell(&result, account, "us-east-1", service));
+            assert_eq!(
+                cell(&result, account, "us-east-1", service)["state"],
+                "changed",
+                "{:#}",
+                cell(&result, account, "us-east-1", service)
+            );
         }
     }
+    let run = |account: &String| cell(&result, account, "us-east-1", "membership")["run"].as_str().unwrap().to_owned();
+    assert!(fresh.iter().map(run).collect::<BTreeSet<_>>().len() >= 3, "fifty at a time");
     for one in [&fresh[0], &fresh[50], &fresh[100], &fresh[116]] {
         let id = AccountId::try_from(one.as_str()).unwrap();
         assert_eq!(hub(world, &id, "us-east-1"), (true, ["1.0.0".to_owned(), "3.0.0".to_owned()].into()));
@@ -138,7 +158,7 @@ async fn everybody() {
     assert_eq!(cell(&result, &suspended, "us-east-1", "membership")["state"], "inactive");
     assert_eq!(cell(&result, &suspended, "us-east-1", "security-hub")["state"], "inactive");
     assert_eq!(cell(&result, without, "us-east-1", "standards")["state"], "no-role");
-    assert!(is_good(cell(&result, without, "us-east-1", "membership")), "what needs no role is done without");
+    assert_eq!(cell(&result, without, "us-east-1", "membership")["state"], "changed", "what needs no role is done without");
     assert_eq!(cell(&result, closed, "us-east-1", "security-hub")["state"], "closed");
     let some = AccountId::try_from(fresh[7].as_str()).unwrap();
     let before = world.inventory(&some);
@@ -148,10 +168,52 @@ async fn everybody() {
     assert_eq!(world.inventory(&some), before);
     let runs = again["cells"].as_array().unwrap().iter().filter(|cell| cell.get("run").is_some_and(|run| !run.is_null())).count();
     assert_eq!(runs, 0, "where all is well nothing is recorded");
+    let listed = ledger(world).await.into_iter().filter(|item| item.contains("LIST#later") && item.contains("Organization.4")).count();
+    assert_eq!(listed, 0, "the next sweep goes on, and nobody else");
+}
+
+/// Every item of the ledger, as text.
+async fn ledger(world: &World) -> Vec<String> {
+    let client = aws_sdk_dynamodb::Client::new(world.admin());
+    let pages = client.scan().table_name(world.local().output("LedgerTable")).into_paginator().items().send();
+    let items: Vec<_> = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
+    items.iter().map(|item| format!("{item:?}")).collect()
+}
+
+/// A queue that gets the mails of a deployment.
+async fn mails(world: &World, name: &str) -> String {
+    let client = aws_sdk_sqs::Client::new(world.admin());
+    let ready = world.local().ready();
+    let arn = format!("arn:aws:sqs:{}:{}:{name}", ready.region, ready.admin);
+    let statement = json!({"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn});
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let call = client.create_queue().queue_name(name).attributes(aws_sdk_sqs::types::QueueAttributeName::Policy, policy);
+    let url = call.send().await.unwrap().queue_url.unwrap();
+    let topic = world.local().output("NotificationsTopicArn");
+    aws_sdk_sns::Client::new(world.admin()).subscribe().topic_arn(&topic).protocol("sqs").endpoint(&arn).send().await.unwrap();
+    url
+}
+
+/// The mails that came, and name this.
+async fn named_in(world: &World, url: &str, what: &str) -> Vec<String> {
+    let client = aws_sdk_sqs::Client::new(world.admin());
+    let mut bodies = Vec::new();
+    loop {
+        let answer = client.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+        let messages = answer.messages.unwrap_or_default();
+        if messages.is_empty() {
+            return bodies;
+        }
+        for message in messages {
+            client.delete_message().queue_url(url).receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+            bodies.extend(message.body.filter(|body| body.contains(what)));
+        }
+    }
 }
 
 async fn by_event() {
     let world = &*ORGANIZATION;
+    let mails = mails(world, "onboarding-mails").await;
     let account = AccountId::try_from(format!("4{:011}", unique())).unwrap();
     world.local().post("accounts", &json!({"account": account.as_str(), "event": true}));
     let cells = eventually("the account's onboarding", async || {
@@ -165,6 +227,25 @@ async fn by_event() {
     }
     let is_about = |line: &&String| line.contains(account.as_str()) && line.contains("\"onboarded\"");
     assert_eq!(world.local().logs("MemberOnboarder").iter().filter(is_about).count(), 1, "in one invocation");
+    let told = eventually("the mail", async || {
+        let told = named_in(world, &mails, account.as_str()).await;
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert!(told.iter().any(|mail| mail.contains("onboarded") && mail.contains("standards")), "{told:?}");
+    // It leaves again.
+    let organizations = |action: &str| {
+        json!({"source": "aws.organizations", "detail-type": "AWS API Call via CloudTrail", "account": MANAGEMENT,
+        "region": "us-east-1", "detail": {"eventSource": "organizations.amazonaws.com", "eventName": action, "requestParameters": {"accountId": "499999999999"}}})
+    };
+    let client = aws_sdk_sqs::Client::new(world.admin());
+    let call = client.send_message().queue_url(world.local().output("OrganizationQueueUrl"));
+    call.message_body(organizations("RemoveAccountFromOrganization").to_string()).send().await.unwrap();
+    eventually("the mail about who left", async || {
+        let told = named_in(world, &mails, "499999999999").await;
+        told.iter().any(|mail| mail.contains("left the organization")).then_some(())
+    })
+    .await;
 }
 
 async fn without_role() {
@@ -284,23 +365,28 @@ fn differing(one: &serde_json::Map<String, Json>, other: &serde_json::Map<String
 
 /// A person asks the deployed suite to take a run back.
 async fn undo(place: &Place<'_>, run: &str, service: &str) {
-    let record = ORGANIZATION.record(run).await;
-    let event = format!("undo-{}", unique());
-    let job = json!({
-        "intent": "undo", "controls": record["controls"], "resource": record["resource"],
-        "request": {"event": event, "at": jiff::Timestamp::now(), "by": "arn:aws:iam::200000000000:user/ann", "about": run},
-    });
-    let call = aws_sdk_sqs::Client::new(ORGANIZATION.admin()).send_message().queue_url(ORGANIZATION.local().output("JobsQueueUrl"));
-    let call = call.message_body(job.to_string()).message_group_id(place.account.as_str()).message_deduplication_id(&event);
-    call.send().await.unwrap();
-    let record = eventually(&format!("undo of {service}"), async || ended(&event).await).await;
+    let record = answered(&ORGANIZATION, place, run, "undo").await;
     assert_eq!(record["outcome"]["outcome"], "undone", "{service}: {record:#}");
 }
 
+/// A person answers a run, through the deployed suite.
+async fn answered(world: &World, place: &Place<'_>, run: &str, intent: &str) -> Json {
+    let record = world.record(run).await;
+    let event = format!("{intent}-{}", unique());
+    let job = json!({
+        "intent": intent, "controls": record["controls"], "resource": record["resource"],
+        "request": {"event": event, "at": jiff::Timestamp::now(), "by": "arn:aws:iam::200000000000:user/ann", "about": run},
+    });
+    let call = aws_sdk_sqs::Client::new(world.admin()).send_message().queue_url(world.local().output("JobsQueueUrl"));
+    let call = call.message_body(job.to_string()).message_group_id(place.account.as_str()).message_deduplication_id(&event);
+    call.send().await.unwrap();
+    eventually(&format!("an answer to {intent}"), async || ended(world, &event).await).await
+}
+
 /// The record of the run that answered an event.
-async fn ended(event: &str) -> Option<Json> {
-    let client = aws_sdk_dynamodb::Client::new(ORGANIZATION.admin());
-    let pages = client.scan().table_name(ORGANIZATION.local().output("LedgerTable")).into_paginator().items().send();
+async fn ended(world: &World, event: &str) -> Option<Json> {
+    let client = aws_sdk_dynamodb::Client::new(world.admin());
+    let pages = client.scan().table_name(world.local().output("LedgerTable")).into_paginator().items().send();
     let items: Vec<_> = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
     let record = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
         serde_json::from_str::<Json>(item.get("record")?.as_s().ok()?).ok()
@@ -328,6 +414,16 @@ async fn baseline_of_all() {
     assert_eq!(trails, 1);
     let needs = cell(&result, all[0], "eu-west-1", "config");
     assert_eq!(needs["state"], "needs-person", "without a bucket a recorder is not made: {needs:#}");
+    // Where it was off, it is off again.
+    for service in ["guardduty", "macie", "standards", "security-hub"] {
+        undo(&good, cell(&result, all[0], "us-east-1", service)["run"].as_str().unwrap(), service).await;
+    }
+    let inventory = ORGANIZATION.inventory(&good.account);
+    assert!(
+        !["guardduty/us-east-1/detector", "macie2/us-east-1/session", "securityhub/us-east-1/hub"]
+            .iter()
+            .any(|key| inventory.contains_key(*key))
+    );
     let told = drift_of(&result);
     assert!(told.iter().any(|one| one.contains("no-role")) && told.iter().any(|one| one.contains("changed")), "{told:?}");
 }
@@ -493,7 +589,7 @@ async fn command_baseline() {
     let documents: Json = serde_json::from_str(&report.out).unwrap();
     assert_eq!(documents[0]["GuardDuty"]["Status"], "enabled");
     assert_eq!(documents[0]["AccountLevelSettings"]["Status"][1]["DefaultEbsEncryption"], "enabled");
-    assert!(documents[0]["SecurityHub"]["Status"].as_str().unwrap().starts_with("planned"), "{documents:#}");
+    assert_ne!(documents[0]["SecurityHub"]["Standards"], "enabled", "standards are not on because the hub is: {documents:#}");
     for cell in cells.as_array().unwrap() {
         let undone = operator.run(&["undo", cell["run"].as_str().unwrap()]);
         assert_eq!(undone.code, 0, "{}{}", undone.out, undone.err);
@@ -501,6 +597,94 @@ async fn command_baseline() {
     let left = differing(&before, &ORGANIZATION.inventory(&place.account));
     let unsaid: Vec<&String> = left.iter().filter(|key| !key.contains("roles/AWSServiceRole")).collect();
     assert!(unsaid.is_empty(), "{unsaid:?}");
+}
+
+async fn not_told() {
+    let world = &*GOVERNED;
+    let _turn = TURNS.lock().await;
+    let place = world.place().await;
+    let before = world.inventory(&place.account);
+    let fault = json!({"service": "securityhub", "operation": "DescribeOrganizationConfiguration", "times": 20, "status": 403, "code": "AccessDeniedException"});
+    world.local().post("faults", &fault);
+    let result = onboarded(world, &[place.account.as_str()], &["us-east-1"]).await;
+    let based = based_in(world, &[place.account.as_str()], &["us-east-1"]).await;
+    ureq_delete(world, "faults");
+    for (result, services) in [(&result, &["security-hub", "standards", "membership"][..]), (&based, &["security-hub", "standards"])] {
+        for service in services {
+            let cell = cell(result, place.account.as_str(), "us-east-1", service);
+            let is_there = *service == "security-hub" && cell["state"] == "good";
+            assert!(is_there || ["needs-person", "failed"].contains(&cell["state"].as_str().unwrap()), "{cell:#}");
+        }
+    }
+    let is_security_hub_s = |key: &&String| key.starts_with("securityhub/");
+    let after = world.inventory(&place.account);
+    assert_eq!(after.keys().filter(is_security_hub_s).collect::<Vec<_>>(), before.keys().filter(is_security_hub_s).collect::<Vec<_>>());
+}
+
+fn ureq_delete(world: &World, door: &str) {
+    let url = format!("{}/_local/{door}", world.local().ready().endpoint);
+    ureq::delete(&url).call().unwrap();
+}
+
+async fn as_shipped() {
+    let place = SHIPPED.place().await;
+    let before = SHIPPED.inventory(&place.account);
+    let based = based_in(&SHIPPED, &[place.account.as_str()], &["us-east-1"]).await;
+    let onboarded = onboarded(&SHIPPED, &[place.account.as_str()], &["us-east-1"]).await;
+    assert_eq!(SHIPPED.inventory(&place.account), before);
+    assert!(!members(&SHIPPED, "us-east-1").await.contains(place.account.as_str()));
+    let planned = cell(&based, place.account.as_str(), "us-east-1", "guardduty");
+    assert!(planned["state"] == "planned" && planned["changes"][0].as_str().unwrap().contains("about 4 USD"), "{planned:#}");
+    assert_eq!(cell(&onboarded, place.account.as_str(), "us-east-1", "membership")["state"], "planned");
+    let written = SHIPPED
+        .local()
+        .calls()
+        .into_iter()
+        .filter(|call| call.account == place.account.as_str() && call.principal.contains("RedressMemberRole"));
+    let writes: Vec<String> =
+        written.map(|call| call.action).filter(|action| action.contains(":Enable") || action.contains(":Create")).collect();
+    assert!(writes.is_empty(), "{writes:?}");
+}
+
+async fn approved() {
+    let place = GUARDED.place().await;
+    GUARDED.rule(&place.account, "mode: approve, params: {Baseline.2: {standards: [cis-5.0.0]}}").await;
+    let hub_here = aws_sdk_securityhub::Client::new(&place.sdk);
+    hub_here.enable_security_hub().enable_default_standards(false).send().await.unwrap();
+    let before = GUARDED.inventory(&place.account);
+    let result = based_in(&GUARDED, &[place.account.as_str()], &["us-east-1"]).await;
+    let asked = cell(&result, place.account.as_str(), "us-east-1", "standards");
+    assert_eq!(asked["state"], "needs-approval", "{asked:#}");
+    assert_eq!(GUARDED.inventory(&place.account), before);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let record = answered(&GUARDED, &place, asked["run"].as_str().unwrap(), "approved").await;
+    assert_eq!(record["outcome"]["outcome"], "remediated", "{record:#}");
+    assert_eq!(hub(&GUARDED, &place.account, "us-east-1").1, ["5.0.0".to_owned()].into(), "what was asked is what is done");
+}
+
+async fn organization_trail() {
+    let world = &*GOVERNED;
+    let management = world.local().root(&AccountId::try_from(MANAGEMENT).unwrap(), &Region::try_from("us-east-1").unwrap()).await;
+    let bucket = format!("organization-logs-{}", unique());
+    let s3 = aws_sdk_s3::Client::new(&management);
+    s3.create_bucket().bucket(&bucket).send().await.unwrap();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": ["s3:GetBucketAcl", "s3:PutObject"], "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]}]});
+    s3.put_bucket_policy().bucket(&bucket).policy(policy.to_string()).send().await.unwrap();
+    let cloudtrail = aws_sdk_cloudtrail::Client::new(&management);
+    let call =
+        cloudtrail.create_trail().name("organization").s3_bucket_name(&bucket).is_multi_region_trail(true).is_organization_trail(true);
+    call.include_global_service_events(true).send().await.unwrap();
+    cloudtrail.start_logging().name("organization").send().await.unwrap();
+    let place = world.place().await;
+    let before = world.inventory(&place.account);
+    let result = based_in(world, &[place.account.as_str()], &["us-east-1"]).await;
+    let trail = cell(&result, place.account.as_str(), "us-east-1", "cloudtrail");
+    assert_eq!((&trail["state"], &trail["bucket"]), (&json!("good"), &json!(bucket)), "{trail:#}");
+    let trails = |inventory: &serde_json::Map<String, Json>| {
+        inventory.keys().filter(|key| key.starts_with("cloudtrail/")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(trails(&world.inventory(&place.account)), trails(&before), "no second trail is paid for");
 }
 
 async fn stack_sets() {

@@ -128,8 +128,6 @@ ADMINISTERS = {
     "CreateFindingAggregator",
     "CreateMembers",
     "DeleteFindingAggregator",
-    "DeleteMembers",
-    "DescribeHub",
     "DescribeOrganizationConfiguration",
     "DisassociateMembers",
     "GetFindingAggregator",

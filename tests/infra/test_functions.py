@@ -48,7 +48,7 @@ def test_what_is_measured_is_what_the_code_measures() -> None:
     source = (ROOT / "crates" / "lambda" / "src" / "metrics.rs").read_text()
     expected = {namespace: METRICS[namespace] for namespace in METRICS.keys() - {"Redress"}}
     (match,) = re.findall(r"pub fn namespace\(self\).*?\{\s*match self \{(.*?)\n        \}", source, re.DOTALL)
-    *arms, (_, other) = re.findall(r'([\w:| \n]+?) => "([^"]+)"', match)
+    *arms, (_, other) = re.findall(r'([\w:| \n]+?) =>\s*\{?\s*"([^"]+)"', match)
     named = dict(re.findall(r'Self::(\w+) => \("(\w+)", "(?:Count|Seconds)"\)', source))
     special = {variant: namespace for variants, namespace in arms for variant in re.findall(r"Self::(\w+)", variants)}
     measured: dict[str, set[str]] = {}

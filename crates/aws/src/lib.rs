@@ -43,7 +43,7 @@ pub use reports::Reports;
 pub use sdk::{global_http, global_sdk};
 pub use sightings::{Marks, Sightings};
 pub use switch::{NoSwitch, SsmSwitch, Switch};
-pub use timer::{NoTimer, OneShots, Timer, WakeTarget};
+pub use timer::{NoTimer, OneShots, OwnPace, Timer, WakeTarget};
 pub use vault::{S3Vault, Vault};
 
 /// What every method of the rim's traits returns.

@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use aws_sdk_organizations::{Client, types::ParentType};
+use aws_sdk_organizations::{
+    Client,
+    types::{Account, ParentType},
+};
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use redress_model::{
@@ -13,7 +16,7 @@ use redress_model::{
     policy::{Ou, Place},
 };
 
-use crate::{Answer, Called, Error, Result};
+use crate::{Answer, Called, Error, Kind, Result};
 
 /// Knows the organization's tree.
 pub trait Places: Send + Sync {
@@ -48,6 +51,16 @@ pub struct Member {
     pub name: String,
     /// Whether it is active; if not, in which state it is.
     pub state: Option<String>,
+}
+
+fn read(account: &Account) -> Result<Member> {
+    let id = AccountId::try_from(account.id().unwrap_or_default());
+    let id = id.map_err(|error| Error::malformed("organizations:ListAccounts", error.to_string()))?;
+    // `State` has replaced `Status`, which may be missing.
+    let state = account.state().map(aws_sdk_organizations::types::AccountState::as_str);
+    let state = state.or_else(|| account.status().map(aws_sdk_organizations::types::AccountStatus::as_str)).unwrap_or("ACTIVE");
+    let state = (state != "ACTIVE").then(|| state.to_owned());
+    Ok(Member { id, name: account.name().unwrap_or_default().to_owned(), state })
 }
 
 /// Organizations nests at most five units; a tree that goes on is none.
@@ -93,6 +106,19 @@ impl Organizations {
         AccountId::try_from(id.as_str()).map_err(|error| Error::malformed(ACTION, error.to_string()))
     }
 
+    /// One account of the organization; `None` where it is none of it.
+    ///
+    /// # Errors
+    /// When it cannot be asked for.
+    pub async fn member(&self, account: &AccountId) -> Result<Option<Member>> {
+        const ACTION: &str = "organizations:DescribeAccount";
+        let answer = match self.client.describe_account().account_id(account.as_str()).send().await.called(ACTION) {
+            Err(error) if error.kind == Kind::NotFound => return Ok(None),
+            answer => answer?,
+        };
+        answer.account.as_ref().map(read).transpose()
+    }
+
     /// All accounts of the organization, whatever their state.
     ///
     /// # Errors
@@ -103,15 +129,8 @@ impl Organizations {
         // Pages of twenty; one may be empty and have a successor.
         let mut pages = self.client.list_accounts().into_paginator().send();
         while let Some(page) = pages.next().await {
-            for account in page.called(ACTION)?.accounts() {
-                let id =
-                    AccountId::try_from(account.id().unwrap_or_default()).map_err(|error| Error::malformed(ACTION, error.to_string()))?;
-                // `State` has replaced `Status`, which may be missing.
-                let state = account.state().map(aws_sdk_organizations::types::AccountState::as_str);
-                let state = state.or_else(|| account.status().map(aws_sdk_organizations::types::AccountStatus::as_str)).unwrap_or("ACTIVE");
-                let state = (state != "ACTIVE").then(|| state.to_owned());
-                members.push(Member { id, name: account.name().unwrap_or_default().to_owned(), state });
-            }
+            let page = page.called(ACTION)?;
+            members.extend(page.accounts().iter().map(read).collect::<Result<Vec<_>>>()?);
         }
         Ok(members)
     }

@@ -18,6 +18,25 @@ pub trait Timer: Send + Sync {
     /// # Errors
     /// When nothing was set.
     fn wake(&self, at: Timestamp) -> Answer<'_, ()>;
+
+    /// Whether what is put off, or goes on, is to be listed for the suite: who comes again by itself wants no second one.
+    fn lists(&self) -> bool {
+        true
+    }
+}
+
+/// The pace of sweeps, which come again by themselves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OwnPace;
+
+impl Timer for OwnPace {
+    fn wake(&self, _at: Timestamp) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn lists(&self) -> bool {
+        false
+    }
 }
 
 /// One-shots of EventBridge Scheduler, in a group of their own.

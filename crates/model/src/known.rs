@@ -379,7 +379,7 @@ pub const KNOWN: &[Known] = &[
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["guardduty_is_enabled"],
+        prowler: &[],
         config_rules: &[],
     },
     Known {
@@ -387,7 +387,7 @@ pub const KNOWN: &[Known] = &[
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["inspector2_is_enabled"],
+        prowler: &[],
         config_rules: &[],
     },
     Known {
@@ -395,7 +395,7 @@ pub const KNOWN: &[Known] = &[
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["macie_is_enabled"],
+        prowler: &[],
         config_rules: &[],
     },
     Known {
@@ -403,8 +403,8 @@ pub const KNOWN: &[Known] = &[
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["securityhub_enabled"],
-        config_rules: &["securityhub-enabled"],
+        prowler: &[],
+        config_rules: &[],
     },
     Known {
         id: "Baseline.2",

@@ -1,6 +1,6 @@
 //! The baseline's report: a document for each account and region, and what changed since the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redress_model::{AccountId, Region};
 use serde::{Deserialize, Serialize};
@@ -91,14 +91,9 @@ fn words(cell: Option<&Cell>) -> String {
     }
 }
 
-/// The documents of `cells`, one for each account and region, in their order. What there is one of in an account is told in all its regions.
+/// The documents of `cells`, one for each account and region, by both. What there is one of in an account is told in all its regions.
 pub fn documents(cells: &[Cell], partition: &str) -> Vec<Document> {
-    let mut places: Vec<(&AccountId, &Region)> = Vec::new();
-    for cell in cells {
-        if !places.contains(&(&cell.account, &cell.region)) {
-            places.push((&cell.account, &cell.region));
-        }
-    }
+    let places: BTreeSet<(&AccountId, &Region)> = cells.iter().map(|cell| (&cell.account, &cell.region)).collect();
     let mut by_account: BTreeMap<&AccountId, Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
         by_account.entry(&cell.account).or_default().push(cell);
@@ -172,7 +167,7 @@ mod tests {
         let cells = [trail, cell("us-east-1", Service::Guardduty, State::Changed), cell("eu-west-1", Service::Guardduty, State::Closed)];
         let documents = documents(&cells, "aws");
         assert_eq!(documents.len(), 2);
-        let json = serde_json::to_value(&documents[1]).unwrap();
+        let json = serde_json::to_value(&documents[0]).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         for key in [
             "LoggingBucket",

@@ -76,10 +76,16 @@ impl Estate<'_> {
         let place = self.place(account).await;
         let mut cells: Vec<Cell> = Vec::new();
         for service in services {
-            let closed = cells.iter().find(|cell| cell.state == State::Closed).map(|cell| cell.said.clone());
+            // What there is one of in an account is told elsewhere.
+            let closed = cells.iter().find(|cell| cell.state == State::Closed && !service.is_global()).map(|cell| cell.said.clone());
+            let is_recorded = cells.iter().all(|cell| cell.service != Service::Config || cell.state.is_good());
             let governed = governed.as_ref().filter(|_| service.is_security_hub_s());
             let cell = match (closed, governed) {
                 (Some(why), _) => Cell::of(account, region, service, State::Closed, why),
+                // A pack that is put without a recorder fails, and stays.
+                (None, _) if service == Service::ConformancePack && !is_recorded => {
+                    Cell::of(account, region, service, State::NeedsPerson, "once AWS Config records")
+                }
                 (None, Some(Governed::Central(association))) => centrally(account, region, service, association.as_ref()),
                 (None, Some(governed)) => self.report(&entered, service, place.as_ref(), governed).await,
                 (None, None) => self.settle(&entered, service, Json::Null, place.as_ref()).await,
@@ -140,7 +146,7 @@ impl Estate<'_> {
         };
         let looked = Estate { how: How::Look, ..self.copy() }.settle(account, service, Json::Null, place).await;
         match looked.state {
-            State::Good => Cell { state: State::Governed, said: why, ..looked },
+            State::Good if !matches!(governed, Governed::Unknown(_)) => Cell { state: State::Governed, said: why, ..looked },
             State::Planned | State::NeedsPerson | State::InProgress => {
                 Cell { state: State::NeedsPerson, said: format!("{why}; it is not as chosen"), ..looked }
             }
@@ -148,7 +154,7 @@ impl Estate<'_> {
         }
     }
 
-    fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self { policy: self.policy.clone(), ..*self }
     }
 
@@ -187,7 +193,13 @@ impl Estate<'_> {
         // What can end in a plan only, or in words, is not worth a run: it would be recorded every time.
         let is_decided = view.terms.mode.value < Mode::Approve && !view.terms.needs_tags;
         if self.how == How::Look || is_decided || looked.state == State::NeedsPerson {
-            return Cell { bucket, ..looked };
+            let held = || format!("the mode is {} ({})", view.terms.mode.value, view.terms.mode.by);
+            let said = if is_decided && self.how == How::Asked && looked.said.is_empty() { held() } else { looked.said.clone() };
+            return Cell { bucket, said, ..looked };
+        }
+        // AWS has closed it to new customers, and to new regions of old ones: who wants to try asks for it.
+        if service == Service::AuditManager && self.how == How::ByItself {
+            return cell(State::Unavailable, "AWS registers no new accounts since 30 April 2026".into());
         }
         let undecided = view.terms.needs_tags.then(|| Undecided { policy: self.policy.clone(), place: place.cloned() });
         let intent = if self.how == How::Asked { Intent::Requested } else { Intent::Automatic };
@@ -216,7 +228,12 @@ impl Estate<'_> {
         };
         // AWS has closed it to new customers, and says so only when it is asked to open it.
         let is_closed = service == Service::AuditManager && state == State::Failed && said.contains("maintenance mode");
-        let state = if is_closed { State::Unavailable } else { state };
+        let is_governed = state == State::Failed && said.contains("central configuration policy");
+        let state = match (is_closed, is_governed) {
+            (true, _) => State::Unavailable,
+            (_, true) => State::NeedsPerson,
+            _ => state,
+        };
         let bucket = if state == State::Changed { bucket.or_else(|| made_bucket(service, &reading)) } else { bucket };
         Cell { changes, run: (!matches!(state, State::Good | State::Off)).then(|| run.to_string()), bucket, ..cell(state, said) }
     }

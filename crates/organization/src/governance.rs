@@ -27,8 +27,13 @@ pub enum Governed {
 /// Who decides in a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    /// Our own account is not the administrator of Security Hub here, so far.
+    /// Nobody administers Security Hub here yet, as the management account says.
     NoAdministrator,
+    /// Another account administers it.
+    Foreign(AccountId),
+    /// The account that was asked is not told, and why: it is not the administrator, or its own Security Hub is off, which a declarative
+    /// policy may want.
+    NotTold(String),
     /// The administrator, call by call.
     Local,
     /// Configuration policies, by account.
@@ -49,7 +54,8 @@ impl Rule {
                 association => Some(Governed::Central(association.cloned())),
             },
             Self::Declarative => Some(Governed::Declarative),
-            Self::Unknown(why) => Some(Governed::Unknown(why.clone())),
+            Self::Foreign(admin) => Some(Governed::Unknown(format!("account {admin} administers it"))),
+            Self::NotTold(why) | Self::Unknown(why) => Some(Governed::Unknown(why.clone())),
         }
     }
 }
@@ -64,7 +70,7 @@ pub async fn rule(here: &Account, home: &Account) -> Rule {
     match ask(here, home).await {
         Ok(rule) => rule,
         // Said to all who are not the administrator, and where Security Hub is off in the administrator's account.
-        Err(error) if error.code == "InvalidAccessException" => Rule::NoAdministrator,
+        Err(error) if error.code == "InvalidAccessException" => Rule::NotTold(error.message),
         Err(error) => Rule::Unknown(error.to_string()),
     }
 }
@@ -75,6 +81,7 @@ async fn ask(here: &Account, home: &Account) -> Result<Rule> {
     Ok(match facts.governance() {
         Governance::Local => Rule::Local,
         Governance::Declarative => Rule::Declarative,
+        Governance::Unsettled => Rule::Unknown(format!("central configuration is {}: {}", facts.status, facts.message)),
         Governance::Central => Rule::Central(associations(home).await?),
     })
 }
@@ -92,9 +99,10 @@ mod tests {
         assert_eq!(rule.on(&account("111111111111")), Some(Governed::Central(Some(association("p-1")))));
         assert_eq!(rule.on(&account("222222222222")), None);
         assert_eq!(rule.on(&account("333333333333")), Some(Governed::Central(None)));
-        assert_eq!(
-            (Rule::Local.on(&account("111111111111")), Rule::Declarative.on(&account("111111111111"))),
-            (None, Some(Governed::Declarative))
-        );
+        let one = account("111111111111");
+        assert_eq!((Rule::Local.on(&one), Rule::NoAdministrator.on(&one)), (None, None));
+        assert_eq!(Rule::Declarative.on(&one), Some(Governed::Declarative));
+        let nobody_knows = [Rule::Foreign(account("999999999999")), Rule::NotTold("no".into()), Rule::Unknown("no".into())];
+        assert!(nobody_knows.iter().all(|rule| matches!(rule.on(&one), Some(Governed::Unknown(_)))));
     }
 }

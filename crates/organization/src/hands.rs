@@ -1,7 +1,7 @@
 //! What the functions that bring about the baseline work with: the books and the people of the deployed suite.
 
 use aws_types::SdkConfig;
-use redress_aws::{Accounts, Channels, DynamoLedger, EventBus, NoHub, NoTimer, Organizations, S3Vault, SsmSwitch, SystemClock};
+use redress_aws::{Accounts, Channels, DynamoLedger, EventBus, NoHub, Organizations, OwnPace, S3Vault, SsmSwitch, SystemClock};
 use redress_model::AccountId;
 use redress_remediation::Rim;
 use redress_settings::surroundings::Around;
@@ -51,7 +51,7 @@ impl Hands {
         }
     }
 
-    /// The engine's rim, which enters accounts in this way. No finding is answered, and nothing is woken: sweeps come by themselves.
+    /// The engine's rim, which enters accounts in this way. No finding is answered, and nothing is woken or listed for later: sweeps come by themselves.
     pub fn rim<'a>(&'a self, accounts: &'a dyn Accounts) -> Rim<'a> {
         Rim {
             accounts,
@@ -61,7 +61,7 @@ impl Hands {
             post: &self.post,
             bus: &self.bus,
             switch: &self.switch,
-            timer: &NoTimer,
+            timer: &OwnPace,
             places: &self.organizations,
             surroundings: &Around,
             clock: &self.clock,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use redress_aws::{Account, Accounts, Answer, Member, Operator, Org, Result, Visit};
 use redress_model::{AccountId, Region};
 use redress_settings::security_hub::members::{AT_ONCE, MembersFacts};
@@ -9,7 +10,7 @@ use serde_json::{Value as Json, json};
 use tracing::info;
 
 use crate::{
-    Cell, Estate, Governed, Service, State,
+    Cell, Estate, Governed, How, Service, State,
     governance::{self, Rule},
     state_of,
 };
@@ -52,9 +53,27 @@ impl Seat<'_> {
         let partition = self.estate.partition;
         let entered =
             self.estate.rim.accounts.enter(Visit { account: self.admin, region, partition, run, now, actions: governance::reads() }).await;
-        match entered {
+        let rule = match entered {
             Ok(here) => governance::rule(&here, &here.in_region(self.home)).await,
             Err(error) => Rule::Unknown(error.to_string()),
+        };
+        match rule {
+            Rule::NotTold(why) => self.administrator(region, why).await,
+            rule => rule,
+        }
+    }
+
+    /// Who administers Security Hub, where our own account is not told: only of nobody it is ours to become.
+    async fn administrator(&self, region: &Region, why: String) -> Rule {
+        let asked = match self.estate.enter(self.management, region, &[Service::DelegatedAdministrator]).await {
+            Ok(entered) => self.estate.read(&entered, Service::DelegatedAdministrator, &Json::Null).await,
+            Err(error) => Err(error),
+        };
+        match asked.map(|reading| reading.map(|reading| serde_json::from_value::<Option<AccountId>>(reading.value))) {
+            Ok(Some(Ok(None))) => Rule::NoAdministrator,
+            Ok(Some(Ok(Some(admin)))) if admin != *self.admin => Rule::Foreign(admin),
+            Ok(_) => Rule::Unknown(why),
+            Err(error) => Rule::Unknown(format!("{why}; and the management account cannot be asked: {error}")),
         }
     }
 
@@ -63,11 +82,17 @@ impl Seat<'_> {
     pub async fn region(&self, region: &Region, members: &[Member], only: Option<&AccountId>) -> Vec<Cell> {
         let mut cells = Vec::new();
         let mut rule = self.rule(region).await;
-        if rule == Rule::NoAdministrator {
-            cells.extend(self.delegate(region).await);
-            rule = self.rule(region).await;
-        } else {
-            cells.push(Cell::of(self.admin, region, Service::DelegatedAdministrator, State::Good, ""));
+        match &rule {
+            Rule::NoAdministrator | Rule::Foreign(_) => {
+                cells.extend(self.delegate(region).await);
+                rule = self.rule(region).await;
+            }
+            Rule::NotTold(why) | Rule::Unknown(why) => {
+                cells.push(Cell::of(self.admin, region, Service::DelegatedAdministrator, State::Failed, why.clone()));
+            }
+            Rule::Local | Rule::Central(_) | Rule::Declarative => {
+                cells.push(Cell::of(self.admin, region, Service::DelegatedAdministrator, State::Good, ""));
+            }
         }
         if only.is_none() {
             let of_region =
@@ -84,7 +109,7 @@ impl Seat<'_> {
     }
 
     /// Makes our own account the administrator, from the management account.
-    async fn delegate(&self, region: &Region) -> Vec<Cell> {
+    pub async fn delegate(&self, region: &Region) -> Vec<Cell> {
         let both = [Service::TrustedAccess, Service::DelegatedAdministrator];
         let entered = match self.estate.enter(self.management, region, &both).await {
             Ok(entered) => entered,
@@ -106,16 +131,24 @@ impl Seat<'_> {
         let cell = |state, why: String| Cell::of(self.admin, region, service, state, why);
         match rule {
             Rule::NoAdministrator => return cell(State::Planned, "once Security Hub has its administrator".into()),
-            Rule::Unknown(why) => return cell(State::Failed, why.clone()),
+            Rule::Foreign(admin) => return cell(State::NeedsPerson, format!("account {admin} administers Security Hub here")),
+            Rule::NotTold(why) | Rule::Unknown(why) => return cell(State::Failed, why.clone()),
             Rule::Declarative if service == Service::OrganizationConfiguration => {
                 return cell(State::Governed, "a declarative policy of Organizations governs it".into());
             }
             Rule::Local | Rule::Central(_) | Rule::Declarative => {}
         }
-        match self.estate.enter(self.admin, region, &[service]).await {
-            Ok(entered) => self.estate.settle(&entered, service, params, None).await,
+        // What is linked is governed, too: under central configuration that is not for us to extend.
+        let is_others = *rule != Rule::Local && service == Service::FindingAggregator;
+        let how = if is_others { How::Look } else { self.estate.how };
+        let settled = match self.estate.enter(self.admin, region, &[service]).await {
+            Ok(entered) => Estate { how, ..self.estate.copy() }.settle(&entered, service, params, None).await,
             Err(error) => cell(state_of(&error), error.to_string()),
+        };
+        if is_others && settled.state == State::Planned {
+            return Cell { state: State::NeedsPerson, said: "configuration is not local: extend it yourself".into(), ..settled };
         }
+        settled
     }
 
     /// The memberships of accounts. Whatever is said of one comes from what is read afterwards.
@@ -125,7 +158,12 @@ impl Seat<'_> {
         let mut joining = Vec::new();
         for member in wanted {
             match (&member.state, rule.on(&member.id)) {
-                _ if member.id == *self.admin => cells.push(cell(&member.id, State::Good, "it administers Security Hub".into())),
+                _ if member.id == *self.admin => {
+                    let is_known = matches!(rule, Rule::Local | Rule::Central(_) | Rule::Declarative);
+                    let (state, said) =
+                        if is_known { (State::Good, "it administers Security Hub") } else { (State::Planned, "it is to administer it") };
+                    cells.push(cell(&member.id, state, said.into()));
+                }
                 (Some(state), _) => cells.push(cell(&member.id, State::Inactive, state.clone())),
                 (None, Some(Governed::Central(association))) => {
                     cells.push(crate::estate::centrally(&member.id, region, Service::Membership, association.as_ref()));
@@ -152,10 +190,16 @@ impl Seat<'_> {
             let status = joined.after.get(&account).cloned().unwrap_or_else(|| "no member".into());
             let is_member = joined.members.contains(&account);
             let (state, said) = match (is_member, governed.is_some(), joined.left.get(&account)) {
+                (true, _, _) if !status.eq_ignore_ascii_case("enabled") => (State::InProgress, format!("its status is {status}")),
                 (true, true, _) => (State::Governed, "a declarative policy of Organizations governs it".into()),
                 (true, false, _) if joined.added.contains(&account) => (State::Changed, String::new()),
                 (true, false, _) => (State::Good, String::new()),
                 (false, true, _) => (State::NeedsPerson, format!("{status}; a declarative policy of Organizations governs it")),
+                // It is never enabled from outside.
+                (false, false, Some((State::Failed, why))) if account == *self.management => {
+                    let how = "switch Security Hub on in the management account first (infra/organization.yaml, IncludeManagementAccount)";
+                    (State::NeedsPerson, format!("{how}: {why}"))
+                }
                 (false, false, Some((state, why))) => (*state, why.clone()),
                 (false, false, None) => (State::Failed, format!("after all it is not a member: {status}")),
             };
@@ -166,7 +210,8 @@ impl Seat<'_> {
         cells
     }
 
-    async fn membership(&self, here: &Account) -> Result<(BTreeSet<AccountId>, BTreeMap<AccountId, String>)> {
+    async fn membership(&self, region: &Region) -> Result<(BTreeSet<AccountId>, BTreeMap<AccountId, String>)> {
+        let here = &self.estate.enter(self.admin, region, &[Service::Membership]).await?;
         let malformed = |error: serde_json::Error| redress_aws::Error::malformed("securityhub:ListMembers", error.to_string());
         let Some(reading) = self.estate.read(here, Service::Membership, &Json::Null).await? else { return Ok(Default::default()) };
         let facts: MembersFacts = serde_json::from_value(reading.facts).map_err(malformed)?;
@@ -175,8 +220,7 @@ impl Seat<'_> {
 
     /// Makes accounts members, fifty at a time. Fifty of which AWS processes none are left, so that they do not keep the others out.
     async fn join(&self, region: &Region, accounts: &[AccountId]) -> Result<Joined> {
-        let here = self.estate.enter(self.admin, region, &[Service::Membership]).await?;
-        let (before, _) = self.membership(&here).await?;
+        let (before, _) = self.membership(region).await?;
         let mut joined = Joined::default();
         let mut members = before.clone();
         let mut remaining: Vec<AccountId> = accounts.iter().filter(|account| !before.contains(*account)).cloned().collect();
@@ -185,9 +229,15 @@ impl Seat<'_> {
             if remaining.is_empty() {
                 break;
             }
+            if self.estate.deadline.duration_since(self.estate.rim.clock.now()) < ENOUGH {
+                joined.leave(&remaining, State::InProgress, "the time is up: it goes on with the next sweep");
+                break;
+            }
+            // A session ends after a quarter of an hour, and fifty may take a while.
+            let here = self.estate.enter(self.admin, region, &[Service::Membership]).await?;
             let cell = self.estate.settle(&here, Service::Membership, json!({ "accounts": remaining }), None).await;
             info!(%region, remaining = remaining.len(), state = cell.state.as_str(), said = cell.said, "members");
-            let (now, _) = self.membership(&here).await?;
+            let (now, _) = self.membership(region).await?;
             joined.runs.extend(cell.run.iter().flat_map(|run| now.difference(&members).map(|account| (account.clone(), run.clone()))));
             members = now;
             match cell.state {
@@ -212,12 +262,15 @@ impl Seat<'_> {
                 }
             }
         }
-        let (is, after) = self.membership(&here).await?;
+        let (is, after) = self.membership(region).await?;
         joined.added = is.difference(&before).cloned().collect();
         (joined.members, joined.after) = (is, after);
         Ok(joined)
     }
 }
+
+/// Fifty accounts take less, as long as AWS answers.
+const ENOUGH: SignedDuration = SignedDuration::from_mins(2);
 
 /// What became of accounts that were to be members.
 #[derive(Debug, Default)]

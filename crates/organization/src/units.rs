@@ -1,6 +1,6 @@
 //! The accounts and regions of an organization, and why one may not be looked at.
 
-use redress_aws::{Account, Error, Kind, Organizations, Result};
+use redress_aws::{Account, Error, Kind, Member, Result};
 use redress_model::{AccountId, Region};
 use redress_settings::ec2::survey;
 use serde::{Deserialize, Serialize};
@@ -57,11 +57,11 @@ pub fn home_first(regions: &[String], home: &Region) -> Vec<Region> {
 /// The units of a wish: every account in every one of `regions`.
 ///
 /// # Errors
-/// When the accounts cannot be asked for, or none is left, or one is not of the organization.
-pub async fn units(organizations: &Organizations, regions: &[Region], wish: &Wish) -> Result<Vec<Unit>> {
+/// When none is left, or an account is not of the organization.
+pub fn units(members: &[Member], regions: &[Region], wish: &Wish) -> Result<Vec<Unit>> {
     let is_wished = |wishes: &[String], one: &str| wishes.is_empty() || wishes.iter().any(|wish| wish == one);
     let mut units = Vec::new();
-    for member in organizations.members().await? {
+    for member in members {
         if !is_wished(&wish.accounts, member.id.as_str()) {
             continue;
         }
@@ -103,6 +103,9 @@ pub fn state_of(error: &Error) -> State {
         State::NoRole
     } else if CLOSED.contains(&error.code.as_str()) {
         State::Closed
+    } else if error.kind == Kind::Unreachable && error.message.contains("dns error") {
+        // A service that a region does not have has no name there.
+        State::Unavailable
     } else {
         State::Failed
     }
@@ -119,6 +122,22 @@ mod tests {
         assert_eq!(state_of(&error("ec2:DescribeSecurityGroups", "AuthFailure")), State::Closed);
         assert_eq!(state_of(&error("guardduty:ListDetectors", "UnrecognizedClientException")), State::Closed);
         assert_eq!(state_of(&error("ec2:DescribeSecurityGroups", "UnauthorizedOperation")), State::Failed);
+        let nowhere = Error::new(Kind::Unreachable, "macie2:GetMacieSession", "dispatch failure: io error: dns error: failed to lookup");
+        assert_eq!(state_of(&nowhere), State::Unavailable);
+    }
+
+    #[test]
+    fn every_account_has_a_unit_in_every_region_and_a_stranger_is_named() {
+        let member = |id: &str| Member { id: AccountId::try_from(id).unwrap(), name: String::new(), state: None };
+        let members = [member("111111111111"), member("222222222222")];
+        let regions = ["us-east-1", "eu-west-1"].map(|region| Region::try_from(region).unwrap());
+        let all = units(&members, &regions, &Wish::default()).unwrap();
+        assert_eq!((all.len(), all.iter().filter(|unit| unit.is_first).count()), (4, 2));
+        let wish = Wish { accounts: vec!["222222222222".into()], regions: vec!["eu-west-1".into()], ..Wish::default() };
+        let some = units(&members, &regions, &wish).unwrap();
+        assert!(some.len() == 1 && some[0].is_first, "{some:?}");
+        let wish = Wish { accounts: vec!["222222222222".into(), "333333333333".into()], ..Wish::default() };
+        assert!(units(&members, &regions, &wish).unwrap_err().to_string().contains("333333333333"));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Entry {
     pub writes: &'static [Action],
     /// Whether a change is one stage of longer work.
     pub staged: bool,
+    /// Whether changing it again and again means that somebody keeps undoing it.
+    pub repeats: bool,
     /// The source file that holds it, with its documentation.
     pub file: &'static str,
     get: Get,
@@ -65,6 +67,7 @@ impl Entry {
             reads: C::Setting::READS,
             writes: C::Setting::WRITES,
             staged: C::Setting::STAGED,
+            repeats: C::Setting::REPEATS,
             file: Location::caller().file(),
             get: get::<C>,
             put: put::<C>,

@@ -219,7 +219,10 @@ impl Applied {
             doubt = match at.read().await {
                 Ok(None) => return Ok(Verified::Not { outcome: Outcome::Absent, left: None }),
                 Ok(Some(reading)) if self.holds(at, &reading, proof)? => {
-                    return Ok(Verified::Good { left: reading, changes: self.plan.changes });
+                    // Of a stage that went another way than planned, what it came to is told.
+                    let is_planned = !at.entry.staged || at.entry.same(&reading.value, &self.plan.after)?;
+                    let changes = if is_planned { self.plan.changes } else { at.entry.changes(&self.plan.before, &reading.value)? };
+                    return Ok(Verified::Good { left: reading, changes });
                 }
                 Ok(Some(reading)) => Ok(reading),
                 Err(error) if error.is_retryable() => Err(error),

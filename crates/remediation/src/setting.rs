@@ -39,6 +39,9 @@ pub trait Setting: Sized + Send + Sync + 'static {
     /// stage.
     const STAGED: bool = false;
 
+    /// Whether changing it again and again means that somebody keeps undoing it. Of a list that grows it does not.
+    const REPEATS: bool = true;
+
     /// Reads the live value; `None` when the thing is gone.
     ///
     /// # Errors

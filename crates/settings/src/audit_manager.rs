@@ -7,8 +7,8 @@ use redress_remediation::{Account, Action, Result, Setting, Undo};
 use crate::{gated, incomplete};
 
 const STATUS: &str = "auditmanager:GetAccountStatus";
-/// The call that AWS refuses to new customers since 30 April 2026.
-pub const REGISTER: &str = "auditmanager:RegisterAccount";
+// AWS refuses it to new customers since 30 April 2026.
+const REGISTER: &str = "auditmanager:RegisterAccount";
 const DEREGISTER: &str = "auditmanager:DeregisterAccount";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
 const LINKED_ROLE: &str =

@@ -26,7 +26,10 @@ impl Setting for TrustedAccess {
 
     const NAME: &'static str = "organizations.trusted_access";
     const READS: &'static [Action] = &[Action::anywhere(LIST)];
-    const WRITES: &'static [Action] = &[Action::anywhere(ENABLE), Action::anywhere(DISABLE)];
+    const WRITES: &'static [Action] = &[
+        Action::anywhere(ENABLE).when("StringEquals", "organizations:ServicePrincipal", "securityhub.amazonaws.com"),
+        Action::anywhere(DISABLE).when("StringEquals", "organizations:ServicePrincipal", "securityhub.amazonaws.com"),
+    ];
 
     async fn get(&self, account: &Account) -> Result<Option<(Trusted, ())>> {
         let client = account.client(gated!(aws_sdk_organizations));

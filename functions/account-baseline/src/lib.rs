@@ -133,7 +133,7 @@ impl AccountBaseline {
         let regions =
             if self.regions.is_empty() { open_regions(&self.here(&self.home, vec![REGIONS]).await?).await? } else { self.regions.clone() };
         let regions = home_first(&regions, &self.home);
-        let mut units = units(&self.hands.organizations, &regions, &wish).await?;
+        let mut units = units(&self.hands.organizations.members().await?, &regions, &wish)?;
         let is_asked = self.chosen.services.iter().any(|service| service.is_security_hub_s());
         let mut governed: BTreeMap<Region, governance::Rule> = BTreeMap::new();
         for region in regions.iter().filter(|_| is_asked) {

@@ -86,8 +86,8 @@ fn piece(Received { message, receives, job }: Received, rules: &Rules) -> Option
         let entry: &'static Entry = find(control.as_str())?;
         let case = Case { control, class: entry.spec.class, resource: &job.resource, place, tags: None };
         let view = View::new(entry, rules.policy.decide(&case, rules.now));
-        let view = if entry.spec.id == SECURITY_GROUP { view.given(&with(&rules.groups, &job.params)) } else { view };
-        Some(view)
+        let of_groups = if entry.spec.id == SECURITY_GROUP { &rules.groups } else { &Json::Null };
+        Some(view.given(&with(of_groups, &job.params)))
     };
     let views: Vec<View> = job.controls.iter().filter_map(view).collect();
     let Some(first) = views.first() else {

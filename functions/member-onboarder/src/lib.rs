@@ -14,7 +14,7 @@ use aws_types::SdkConfig;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use joining::Again;
-use redress_aws::{Clock, Operator, Org, OrgSettings, PolicyFile, Post, Queue, Reports, Result, Visit};
+use redress_aws::{Clock, Kind, Member, Operator, Org, OrgSettings, PolicyFile, Post, Queue, Reports, Result, Visit};
 use redress_controls::check;
 use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
 use redress_model::{AccountId, Arn, Partition, Policy, Region};
@@ -45,7 +45,7 @@ pub struct MemberOnboarder {
     queue: Queue,
 }
 
-/// The role of a new account comes by a StackSet, within minutes: it is looked at again so often, at these intervals.
+/// The role of a new account, and much of AWS in it, comes by a StackSet, within minutes: it is looked at again so often, at these intervals.
 const ROUNDS: u32 = 8;
 const INTERVAL: i32 = 300;
 
@@ -155,6 +155,17 @@ impl MemberOnboarder {
         Ok(home_first(&open_regions(&here).await?, &self.home))
     }
 
+    /// The accounts of the organization. It is told to delegated administrators only, which our own account may have to become first.
+    async fn everybody(&self, seat: &Seat<'_>) -> Result<Vec<Member>> {
+        match self.hands.organizations.members().await {
+            Err(error) if error.kind == Kind::Denied => {
+                seat.delegate(&self.home).await;
+                self.hands.organizations.members().await
+            }
+            members => members,
+        }
+    }
+
     /// Works on one message; an error brings it again.
     async fn receive(&self, body: &str, id: &str, deadline: Timestamp) -> Result<()> {
         match Again::parse(body) {
@@ -169,12 +180,18 @@ impl MemberOnboarder {
     /// Everything that one account is to have of Security Hub, in all regions.
     async fn onboard(&self, Again { onboard: account, round }: &Again, event: &str, deadline: Timestamp) -> Result<()> {
         let (management, regions) = (self.hands.organizations.management().await?, self.regions().await?);
-        let members = self.hands.organizations.members().await?;
-        let Some(member) = members.iter().find(|member| member.id == *account) else {
-            info!(%account, "it is no account of the organization any more");
-            return self.tell(account, "left the organization: it is a member of Security Hub no more", &[]).await;
-        };
         let policy = self.policy().await;
+        let asked = match self.hands.organizations.member(account).await {
+            Err(error) if error.kind == Kind::Denied => {
+                self.seat(self.estate(&policy, event, deadline), &management, &regions).delegate(&self.home).await;
+                self.hands.organizations.member(account).await
+            }
+            asked => asked,
+        };
+        let Some(member) = asked? else {
+            info!(%account, "it is no account of the organization any more");
+            return self.tell(account, "left the organization: nothing of it is looked after any more", &[]).await;
+        };
         let (member, policy, management, regions) = (&member, &policy, &management, &regions);
         let one = |(index, region): (usize, &'_ Region)| {
             let region = region.clone();
@@ -191,14 +208,15 @@ impl MemberOnboarder {
                 };
                 // Before it is a member: Security Hub would come with its default standards.
                 let mut cells = self.estate(policy, event, deadline).unit(&unit, &[Service::SecurityHub, Service::Standards]).await;
-                cells.extend(seat.region(&region, std::slice::from_ref(*member), Some(&member.id)).await);
+                cells.extend(seat.region(&region, std::slice::from_ref(member), Some(&member.id)).await);
                 cells
             }
         };
         let cells: Vec<Vec<Cell>> = stream::iter(regions.iter().enumerate()).map(one).buffered(AT_ONCE).collect().await;
         let cells = cells.concat();
         self.sweeps().keep_account(account, &cells).await?;
-        let waits = cells.iter().any(|cell| cell.state == State::NoRole && cell.account == *account);
+        let is_early = |cell: &Cell| matches!(cell.state, State::NoRole | State::Failed | State::InProgress) && cell.account == *account;
+        let waits = cells.iter().any(is_early);
         if waits && *round < ROUNDS {
             let again = Again { onboard: account.clone(), round: round + 1 };
             let body = serde_json::to_string(&again).map_err(|error| redress_aws::Error::malformed("the message", error.to_string()))?;

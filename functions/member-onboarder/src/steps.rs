@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use redress_aws::{Clock, Error, Post, Result};
+use redress_aws::{Clock, Error, Member, Post, Result};
 use redress_lambda::{Measure, measure};
 use redress_model::Region;
 use redress_organization::{Cell, Service, State, Unit, Wish, governance::Rule, sweep::Begun, units};
@@ -53,11 +53,11 @@ impl MemberOnboarder {
 
     async fn prepare(&self, sweep: &str, wish: Wish, deadline: Timestamp) -> Result<Json> {
         let all = self.regions().await?;
-        let mut units = units(&self.hands.organizations, &all, &wish).await?;
         let regions: Vec<Region> =
             all.iter().filter(|region| wish.regions.is_empty() || wish.regions.contains(&region.to_string())).cloned().collect();
         let (policy, management) = (self.policy().await, self.hands.organizations.management().await?);
         let seat = self.seat(self.estate(&policy, sweep, deadline), &management, &all);
+        let mut units = units(&self.everybody(&seat).await?, &all, &wish)?;
         let rules: BTreeMap<Region, Rule> = stream::iter(regions.clone())
             .map(|region| {
                 let seat = &seat;
@@ -82,11 +82,11 @@ impl MemberOnboarder {
     }
 
     async fn region(&self, sweep: &str, region: &Region, deadline: Timestamp) -> Result<Json> {
-        let (begun, _) = self.sweeps().begun(sweep).await?;
+        let (_, units) = self.sweeps().begun(sweep).await?;
         let (policy, management) = (self.policy().await, self.hands.organizations.management().await?);
         let all = self.regions().await?;
-        let mut members = self.hands.organizations.members().await?;
-        members.retain(|member| begun.wish.accounts.is_empty() || begun.wish.accounts.contains(&member.id.to_string()));
+        let of_region = units.into_iter().filter(|unit| unit.region == *region);
+        let members: Vec<Member> = of_region.map(|unit| Member { id: unit.account, name: unit.name, state: unit.state }).collect();
         let seat = self.seat(self.estate(&policy, sweep, deadline), &management, &all);
         let cells = seat.region(region, &members, None).await;
         self.sweeps().keep_region(sweep, region, &cells).await?;
@@ -103,7 +103,10 @@ impl MemberOnboarder {
         for region in &begun.regions {
             match sweeps.of_region(sweep, region).await? {
                 Some(of_region) => cells.extend(of_region),
-                None => cells.push(Cell::of(&self.admin, region, Service::Membership, State::Lost, why)),
+                None => {
+                    let of_region = units.iter().filter(|unit| unit.region == *region);
+                    cells.extend(of_region.map(|unit| Cell::of(&unit.account, region, Service::Membership, State::Lost, why)));
+                }
             }
         }
         let summary = sweeps.end(sweep, &begun, cells, self.hands.clock.now()).await?;

@@ -147,7 +147,7 @@ impl SgComplianceScanner {
         let started = self.clock.now();
         let all = if self.regions.is_empty() { self.open_regions(started).await? } else { self.regions.clone() };
         let is_whole = wish.is_whole();
-        let units = units(&self.organizations, &home_first(&all, &self.home_region), &wish).await?;
+        let units = units(&self.organizations.members().await?, &home_first(&all, &self.home_region), &wish)?;
         self.reports.write(&key(sweep, "begun"), &Begun { started, scan_type: wish.scan_type, units: units.len(), is_whole }).await?;
         let listed = key(sweep, "units");
         self.reports.write(&listed, &units).await?;

@@ -13,7 +13,7 @@
 
 use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
-use redress_settings::config::conformance_pack::{ConformancePack, PackFacts};
+use redress_settings::config::conformance_pack::{ConformancePack, PackFacts, Progress};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,16 +59,17 @@ impl Control for ConformancePackIsDeployed {
     }
 
     fn want(value: &bool, facts: &PackFacts, params: &PackParams) -> Want<bool> {
-        match (value, facts.is_broken()) {
-            (true, true) => Want::Tell(format!(
-                "the conformance pack {} could not be deployed: {}. Mend that, then aws configservice delete-conformance-pack \
+        match (value, facts.progress()) {
+            (_, Progress::UnderWay) => Want::Wait(format!("AWS Config is at it: {}", facts.state.as_deref().unwrap_or_default())),
+            (_, Progress::Failed) => Want::Tell(format!(
+                "the conformance pack {} could not be deployed, or deleted: {}. Mend that, then aws configservice delete-conformance-pack \
                  --conformance-pack-name {}; it is deployed again by the next run.",
                 params.name,
                 facts.reason.as_deref().unwrap_or("no reason is given"),
                 params.name
             )),
-            (true, false) => Want::Keep,
-            (false, _) => Want::Set(true),
+            (true, Progress::Settled) => Want::Keep,
+            (false, Progress::Settled) => Want::Set(true),
         }
     }
 }
@@ -86,7 +87,8 @@ mod tests {
         let want = |value, facts| ConformancePackIsDeployed::want(&value, &facts, &PackParams::default());
         assert_eq!(want(false, PackFacts::default()), Want::Set(true));
         assert_eq!(want(true, facts("CREATE_COMPLETE")), Want::Keep);
-        assert_eq!(want(true, facts("CREATE_IN_PROGRESS")), Want::Keep);
+        assert!(matches!(want(true, facts("CREATE_IN_PROGRESS")), Want::Wait(_)));
+        assert!(matches!(want(false, facts("DELETE_IN_PROGRESS")), Want::Wait(_)));
         assert!(matches!(want(true, facts("CREATE_FAILED")), Want::Tell(steps) if steps.contains("no recorder")));
     }
 }

@@ -28,7 +28,7 @@ impl Control for GuardDutyIsOn {
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["guardduty_is_enabled"],
+        prowler: &[],
         config_rules: &[],
         in_code: InCode {
             cloudformation: "AWS::GuardDuty::Detector with Enable: true",

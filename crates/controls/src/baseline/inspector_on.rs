@@ -71,7 +71,7 @@ impl Control for InspectorIsOn {
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["inspector2_is_enabled"],
+        prowler: &[],
         config_rules: &[],
         in_code: InCode { cloudformation: "", terraform: "aws_inspector2_enabler { resource_types = [...] }" },
     };

@@ -28,7 +28,7 @@ impl Control for MacieIsOn {
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["macie_is_enabled"],
+        prowler: &[],
         config_rules: &[],
         in_code: InCode { cloudformation: "AWS::Macie::Session", terraform: "aws_macie2_account" },
     };

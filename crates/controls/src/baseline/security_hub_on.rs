@@ -28,8 +28,8 @@ impl Control for SecurityHubIsOn {
         class: Class::Guarded,
         scope: Scope::Regional,
         resources: &["AwsAccount"],
-        prowler: &["securityhub_enabled"],
-        config_rules: &["securityhub-enabled"],
+        prowler: &[],
+        config_rules: &[],
         in_code: InCode {
             cloudformation: "AWS::SecurityHub::Hub with EnableDefaultStandards: false",
             terraform: "aws_securityhub_account { enable_default_standards = false }",

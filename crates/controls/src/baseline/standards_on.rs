@@ -131,6 +131,10 @@ impl Control for StandardsAreOn {
         to.retain(|arn| !retired.iter().any(|name| arn.ends_with(name.ending())));
         if to != *value {
             Want::Set(to)
+        } else if let Some((arn, why)) =
+            facts.incomplete.iter().find(|(arn, _)| params.standards.iter().any(|name| arn.ends_with(name.ending())))
+        {
+            Want::Tell(format!("{arn} is on and cannot check everything: {why}. Most controls need AWS Config's recorder (Config.1)."))
         } else if missing.is_empty() {
             Want::Keep
         } else {
@@ -178,6 +182,14 @@ mod tests {
         let params: StandardsParams = serde_json::from_str(r#"{"standards": ["pci-dss-4.0.1", "fsbp-1.0.0"]}"#).unwrap();
         assert_eq!(StandardsAreOn::want(&set(&[]), &facts(), &params), Want::Set(set(&[FSBP])));
         assert!(matches!(StandardsAreOn::want(&set(&[FSBP]), &facts(), &params), Want::Tell(steps) if steps.contains("pci-dss/v/4.0.1")));
+    }
+
+    #[test]
+    fn a_standard_that_cannot_check_everything_is_not_called_good() {
+        let mut facts = facts();
+        facts.incomplete.insert(FSBP.to_owned(), "NO_AVAILABLE_CONFIGURATION_RECORDER".to_owned());
+        let want = StandardsAreOn::want(&set(&[FSBP, CIS30]), &facts, &StandardsParams::default());
+        assert!(matches!(want, Want::Tell(steps) if steps.contains("NO_AVAILABLE_CONFIGURATION_RECORDER")));
     }
 
     #[test]

@@ -46,12 +46,9 @@ impl Control for JoiningAccountsAreEnabled {
     fn want(value: &Joining, facts: &ConfigurationFacts, _params: &()) -> Want<Joining> {
         let good = Joining { auto_enable: true, default_standards: false };
         match facts.governance() {
-            Governance::Declarative => Want::Keep,
-            Governance::Central => match facts.status.as_str() {
-                "PENDING" => Want::Wait("central configuration is being set up".into()),
-                "FAILED" => Want::Tell(format!("central configuration is not in force: {}", facts.message)),
-                _ => Want::Keep,
-            },
+            Governance::Declarative | Governance::Central => Want::Keep,
+            Governance::Unsettled if facts.status == "PENDING" => Want::Wait("central configuration is being set up".into()),
+            Governance::Unsettled => Want::Tell(format!("central configuration is not in force: {}", facts.message)),
             Governance::Local if *value == good => Want::Keep,
             Governance::Local if facts.is_full && !value.auto_enable => {
                 Want::Tell("Security Hub takes no more members here: ask AWS for a higher quota.".into())
@@ -84,6 +81,8 @@ mod tests {
         assert_eq!(want((false, false), "CENTRAL", "ENABLED"), Want::Keep);
         assert!(matches!(want((false, false), "CENTRAL", "PENDING"), Want::Wait(_)));
         assert!(matches!(want((false, false), "CENTRAL", "FAILED"), Want::Tell(_)));
-        assert_eq!(want((false, false), "LOCAL", "DISABLED"), Want::Keep);
+        for (configuration, status) in [("LOCAL", "DISABLED"), ("LOCAL", "SOMETHING_NEW"), ("SOMETHING_NEW", "ENABLED")] {
+            assert_eq!(want((false, false), configuration, status), Want::Keep, "{configuration} {status}");
+        }
     }
 }

@@ -85,8 +85,7 @@ pub(super) fn remember(
         let asked = asked.clone().or_else(|| old.and_then(|last| last.asked.clone()));
         let mut fixed = old.map(|last| last.fixed.clone()).unwrap_or_default();
         match (found.left.is_some(), work.intent) {
-            // The stages of longer work are no repetitions.
-            (true, Intent::Automatic) if !work.views.iter().any(|view| view.entry.staged) => fixed.push(now),
+            (true, Intent::Automatic) if work.views.iter().all(|view| view.entry.repeats) => fixed.push(now),
             // A person took a side: the quarrel is over.
             (true, Intent::Approved) => fixed.clear(),
             _ => {}

@@ -93,6 +93,9 @@ impl Engine<'_> {
         for (job, outcome) in &aside.exempt {
             listed.extend(due(std::slice::from_ref(job), outcome, work, run.id, false, ended));
         }
+        if !self.rim.timer.lists() {
+            listed.retain(|item| item.list != List::Later);
+        }
         let next = listed.iter().filter(|item| item.list == List::Later).map(|item| item.at).min();
         listed.extend(listed_notice.clone());
         self.rim.ledger.finish(&work.lane, &record, &remembered, &listed).await?;

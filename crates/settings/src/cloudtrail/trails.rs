@@ -217,7 +217,10 @@ impl Setting for AccountTrails {
         for (arn, trail) in &to.trails {
             let name = arn.rsplit('/').next().unwrap_or(arn);
             let Some(was) = from.trails.get(arn) else {
-                lines.push(format!("+ multi-region trail {name} with log file validation, and a private bucket for it"));
+                lines.push(format!(
+                    "+ multi-region trail {name} with log file validation, and a private bucket for it; the first copy of management events is free of \
+                     charge, storage is not"
+                ));
                 continue;
             };
             let mut line = |what: &str, was: bool, is: bool| {

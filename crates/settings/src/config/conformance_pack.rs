@@ -41,10 +41,26 @@ pub struct PackFacts {
     pub reason: Option<String>,
 }
 
+/// How far a pack is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It is there, or not.
+    Settled,
+    /// It is being deployed or deleted, which takes minutes.
+    UnderWay,
+    /// Deploying or deleting it failed.
+    Failed,
+}
+
 impl PackFacts {
-    /// Whether deploying it failed.
-    pub fn is_broken(&self) -> bool {
-        self.state.as_deref() == Some(ConformancePackState::CreateFailed.as_str())
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        use ConformancePackState as State;
+        match self.state.as_deref().map(State::from) {
+            Some(State::CreateFailed | State::DeleteFailed) => Progress::Failed,
+            Some(State::CreateInProgress | State::DeleteInProgress) => Progress::UnderWay,
+            _ => Progress::Settled,
+        }
     }
 }
 
@@ -53,6 +69,7 @@ impl Setting for ConformancePack {
     type Facts = PackFacts;
 
     const NAME: &'static str = "config.conformance_pack";
+    const STAGED: bool = true;
     const READS: &'static [Action] = &[Action::anywhere(DESCRIBE), Action::anywhere(STATUS)];
     const WRITES: &'static [Action] = &[
         Action::on(PUT, PACKS),
@@ -73,7 +90,8 @@ impl Setting for ConformancePack {
             state: status.map(|status| status.conformance_pack_state().as_str().to_owned()),
             reason: status.and_then(|status| status.conformance_pack_status_reason()).map(str::to_owned),
         };
-        Ok(Some((true, facts)))
+        let is_going = facts.state.as_deref() == Some(ConformancePackState::DeleteInProgress.as_str());
+        Ok(Some((!is_going, facts)))
     }
 
     async fn put(&self, account: &Account, from: &bool, to: &bool) -> Result<()> {

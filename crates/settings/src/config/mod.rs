@@ -220,6 +220,17 @@ impl Setting for Recorder {
         }
     }
 
+    fn changes(from: &Self::Value, to: &Self::Value) -> Vec<String> {
+        let json = |value| serde_json::to_value(value).unwrap_or_default();
+        let mut lines = redress_remediation::changes(&json(from), &json(to));
+        let records = |value: &Self::Value| value.as_ref().is_some_and(|one| one.recording);
+        if records(to) && !records(from) {
+            // https://aws.amazon.com/config/pricing/
+            lines.push("recording costs about 0.003 USD for each change of a resource, and storage".into());
+        }
+        lines
+    }
+
     fn is_ours(from: &Self::Value, to: &Self::Value, live: &Self::Value) -> bool {
         let Some(live) = live else { return from.is_none() };
         let is_like = |one: &Recording| one.name == live.name && one.group == live.group && one.role == live.role;

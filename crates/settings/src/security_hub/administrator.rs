@@ -12,6 +12,7 @@ const ENABLE: &str = "securityhub:EnableOrganizationAdminAccount";
 const DISABLE: &str = "securityhub:DisableOrganizationAdminAccount";
 const TRUST: &str = "organizations:EnableAWSServiceAccess";
 const REGISTER: &str = "organizations:RegisterDelegatedAdministrator";
+const DEREGISTER: &str = "organizations:DeregisterDelegatedAdministrator";
 const DESCRIBE: &str = "organizations:DescribeOrganization";
 const LINKED: &str = "iam:CreateServiceLinkedRole";
 const ADMINS: &str = "organizations:ListDelegatedAdministrators";
@@ -38,6 +39,7 @@ impl Setting for DelegatedAdministrator {
         Action::anywhere(ADMINS),
         Action::anywhere(TRUST).when("StringEquals", "organizations:ServicePrincipal", PRINCIPAL),
         Action::anywhere(REGISTER).when("StringEquals", "organizations:ServicePrincipal", PRINCIPAL),
+        Action::anywhere(DEREGISTER).when("StringEquals", "organizations:ServicePrincipal", PRINCIPAL),
         Action::on(LINKED, LINKED_ROLE).when("StringEquals", "iam:AWSServiceName", PRINCIPAL),
     ];
 

@@ -47,6 +47,7 @@ impl Setting for Members {
 
     const NAME: &'static str = "security_hub.members";
     const STAGED: bool = true;
+    const REPEATS: bool = false;
     const READS: &'static [Action] = &[Action::anywhere(LIST)];
     const WRITES: &'static [Action] = &[Action::anywhere(CREATE), Action::anywhere(DISASSOCIATE)];
 
@@ -90,17 +91,44 @@ impl Setting for Members {
         Undo::Partly("Security Hub stays on in the accounts")
     }
 
-    /// Any step on the way: others may be on it too, accounts that join by themselves among them.
+    /// Of those who join, any: the others are tried again. Of those who leave, all. Others may come and go meanwhile.
     fn reached(from: &Membership, to: &Membership, live: &Membership) -> bool {
-        to.difference(from).any(|id| live.contains(id)) || from.difference(to).any(|id| !live.contains(id))
+        let (mut joining, mut leaving) = (to.difference(from).peekable(), from.difference(to));
+        (joining.peek().is_none() || joining.any(|id| live.contains(id))) && !leaving.any(|id| live.contains(id))
     }
 
-    fn is_ours(from: &Membership, to: &Membership, live: &Membership) -> bool {
-        live.is_superset(&(from & to)) && live.is_subset(&(from | to))
+    /// Who is a member meanwhile may be one by somebody else's doing, and is never put out for a call that failed.
+    fn is_ours(_from: &Membership, _to: &Membership, _live: &Membership) -> bool {
+        false
     }
 
     fn changes(from: &Membership, to: &Membership) -> Vec<String> {
         let joining = to.difference(from).map(|id| format!("+ member {id}"));
         joining.chain(from.difference(to).map(|id| format!("- member {id}"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ids: &[&str]) -> Membership {
+        ids.iter().map(|id| AccountId::try_from(*id).unwrap()).collect()
+    }
+
+    const A: &str = "111111111111";
+    const B: &str = "222222222222";
+    const C: &str = "333333333333";
+
+    #[test]
+    fn some_who_joined_are_progress_and_all_who_leave_must_be_gone() {
+        let reached = |from: &[&str], to: &[&str], live: &[&str]| Members::reached(&set(from), &set(to), &set(live));
+        assert!(reached(&[A], &[A, B, C], &[A, C]) && !reached(&[A], &[A, B, C], &[A]));
+        assert!(reached(&[A, B, C], &[A], &[A]) && !reached(&[A, B, C], &[A], &[A, B]));
+    }
+
+    #[test]
+    fn nobody_is_put_out_for_a_call_that_failed() {
+        assert!(!Members::is_ours(&set(&[]), &set(&[A, B]), &set(&[A])));
     }
 }

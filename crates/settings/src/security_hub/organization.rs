@@ -46,17 +46,20 @@ pub enum Governance {
     Local,
     /// Configuration policies of the delegated administrator: calls of accounts and regions are refused, what is wanted can be checked.
     Central,
-    /// Declarative policies of Organizations: it can be reported.
+    /// Central configuration that is being set up, or failed: nobody is to do anything until it is settled.
+    Unsettled,
+    /// Declarative policies of Organizations, or a way that is not known here: it can be reported.
     Declarative,
 }
 
 impl ConfigurationFacts {
     /// Who decides.
     pub fn governance(&self) -> Governance {
-        match (self.status.as_str(), self.configuration.as_str()) {
-            ("DISABLED", _) => Governance::Declarative,
-            (_, "CENTRAL") => Governance::Central,
-            _ => Governance::Local,
+        match (self.configuration.as_str(), self.status.as_str()) {
+            ("LOCAL", "ENABLED") => Governance::Local,
+            ("CENTRAL", "ENABLED") => Governance::Central,
+            ("CENTRAL", "PENDING" | "FAILED") => Governance::Unsettled,
+            _ => Governance::Declarative,
         }
     }
 }

@@ -213,8 +213,8 @@ def put_account(
 ) -> dict[str, str]:
     """Make `account` a member in `state`; `stacks` (name, template, parameters, region) are created once.
 
-    It is moved to the organizational unit at the path `ou`, and called `name`; without them both stay. Without a role
-    StackSets do not reach it either.
+    It is moved to the organizational unit at the path `ou`, and called `name`; without them both stay.
+    Without a role StackSets do not reach it either.
     """
     with _lock:
         (_unreached.discard if role else _unreached.add)(account)
