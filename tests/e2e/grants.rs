@@ -45,7 +45,12 @@ fn ours() -> Vec<Call> {
 async fn functions_roles_used() {
     let template = std::fs::read_to_string(redress_testkit::top().join("infra/template.yaml")).unwrap();
     let (_, roles) = template.split_once("  RouterRole:\n").unwrap();
-    let words = roles.lines().filter_map(|line| line.split_once("Action:")).flat_map(|(_, list)| list.split([',', '[', ']', ' ']));
+    // In one line, or in a line each.
+    let listed = |line: &'_ str| {
+        line.split_once("Action:").map(|(_, list)| list.to_owned()).or_else(|| Some(line.trim().strip_prefix("- ")?.to_owned()))
+    };
+    let lists: Vec<String> = roles.lines().filter_map(listed).collect();
+    let words = lists.iter().flat_map(|list| list.split([',', '[', ']', ' ']));
     let is_action = |word: &&str| {
         let parts = word.split_once(':');
         parts.is_some_and(|(service, name)| [service, name].iter().all(|part| !part.is_empty() && part.chars().all(char::is_alphanumeric)))

@@ -51,7 +51,7 @@ fn organization() -> Options {
 }
 
 fn guarded() -> Options {
-    Options::new().modes("auto").with("PolicyKey", "policy.yaml").with("DigestMinutes", "1")
+    Options::new().modes("auto").with("PolicyKey", "policy.yaml").with("DigestMinutes", "1").with("BaselineMacie", "on")
 }
 
 /// Every deployment that was started.

@@ -29,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("organization::where_it_cannot_be_told_who_governs_nothing_is_changed", not_told),
         trial("organization::as_shipped_a_sweep_plans_and_changes_nothing", as_shipped),
         trial("organization::a_person_s_yes_is_to_what_was_chosen", approved),
+        trial("organization::undo_switches_off_what_was_off", off_again),
         trial("organization::the_organization_s_trail_is_respected", organization_trail),
         trial("organization::the_command_plans_with_costs_applies_reports_and_undoes_a_baseline", command_baseline),
         trial("organization::stack_sets_make_the_roles_of_members", stack_sets),
@@ -414,16 +415,6 @@ async fn baseline_of_all() {
     assert_eq!(trails, 1);
     let needs = cell(&result, all[0], "eu-west-1", "config");
     assert_eq!(needs["state"], "needs-person", "without a bucket a recorder is not made: {needs:#}");
-    // Where it was off, it is off again.
-    for service in ["guardduty", "macie", "standards", "security-hub"] {
-        undo(&good, cell(&result, all[0], "us-east-1", service)["run"].as_str().unwrap(), service).await;
-    }
-    let inventory = ORGANIZATION.inventory(&good.account);
-    assert!(
-        !["guardduty/us-east-1/detector", "macie2/us-east-1/session", "securityhub/us-east-1/hub"]
-            .iter()
-            .any(|key| inventory.contains_key(*key))
-    );
     let told = drift_of(&result);
     assert!(told.iter().any(|one| one.contains("no-role")) && told.iter().any(|one| one.contains("changed")), "{told:?}");
 }
@@ -444,8 +435,15 @@ async fn new_region() {
     let there = world.local().root(&world.local().ready().admin, &Region::try_from("eu-west-1").unwrap()).await;
     let configuration = aws_sdk_securityhub::Client::new(&there).describe_organization_configuration().send().await.unwrap();
     assert_eq!((configuration.auto_enable(), configuration.auto_enable_standards().unwrap().as_str()), (Some(true), "NONE"));
+    // One that names its regions is extended.
+    let hub_of_admin = aws_sdk_securityhub::Client::new(world.admin());
+    hub_of_admin.create_finding_aggregator().region_linking_mode("SPECIFIED_REGIONS").regions("eu-north-1").send().await.unwrap();
     let home = onboarded(world, &[place.account.as_str()], &["us-east-1"]).await;
     assert_eq!(cell(&home, &admin, "us-east-1", "finding-aggregator")["state"], "changed");
+    let arn =
+        hub_of_admin.list_finding_aggregators().send().await.unwrap().finding_aggregators()[0].finding_aggregator_arn().unwrap().to_owned();
+    let aggregator = hub_of_admin.get_finding_aggregator().finding_aggregator_arn(arn).send().await.unwrap();
+    assert_eq!(aggregator.regions(), ["eu-north-1", "eu-west-1"]);
     let again = onboarded(world, &[place.account.as_str()], &["us-east-1", "eu-west-1"]).await;
     assert_eq!(cell(&again, &admin, "us-east-1", "finding-aggregator")["state"], "good");
     assert_eq!(cell(&again, &admin, "eu-west-1", "delegated-administrator")["state"], "good");
@@ -644,6 +642,21 @@ async fn as_shipped() {
     let writes: Vec<String> =
         written.map(|call| call.action).filter(|action| action.contains(":Enable") || action.contains(":Create")).collect();
     assert!(writes.is_empty(), "{writes:?}");
+}
+
+async fn off_again() {
+    let place = GUARDED.place().await;
+    GUARDED.rule(&place.account, "mode: auto").await;
+    let account = place.account.as_str();
+    let result = based_in(&GUARDED, &[account], &["us-east-1"]).await;
+    for service in ["guardduty", "macie", "standards", "security-hub"] {
+        let run = cell(&result, account, "us-east-1", service)["run"].as_str().unwrap_or_else(|| panic!("{service} in {result:#}"));
+        let record = answered(&GUARDED, &place, run, "undo").await;
+        assert_eq!(record["outcome"]["outcome"], "undone", "{service}: {record:#}");
+    }
+    let inventory = GUARDED.inventory(&place.account);
+    let watched = ["guardduty/us-east-1/detector", "macie2/us-east-1/session", "securityhub/us-east-1/hub"];
+    assert!(!watched.iter().any(|key| inventory.contains_key(*key)));
 }
 
 async fn approved() {

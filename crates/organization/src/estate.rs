@@ -195,7 +195,7 @@ impl Estate<'_> {
         if self.how == How::Look || is_decided || looked.state == State::NeedsPerson {
             let held = || format!("the mode is {} ({})", view.terms.mode.value, view.terms.mode.by);
             let said = if is_decided && self.how == How::Asked && looked.said.is_empty() { held() } else { looked.said.clone() };
-            return Cell { bucket, said, ..looked };
+            return Cell { said, bucket, ..looked };
         }
         // AWS has closed it to new customers, and to new regions of old ones: who wants to try asks for it.
         if service == Service::AuditManager && self.how == How::ByItself {

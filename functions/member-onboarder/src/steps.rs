@@ -101,13 +101,12 @@ impl MemberOnboarder {
         let lost = |unit: &Unit| services().map(|service| Cell::of(&unit.account, &unit.region, service, State::Lost, why)).collect();
         let mut cells = sweeps.of_units(sweep, &units, lost).await?;
         for region in &begun.regions {
-            match sweeps.of_region(sweep, region).await? {
-                Some(of_region) => cells.extend(of_region),
-                None => {
-                    let of_region = units.iter().filter(|unit| unit.region == *region);
-                    cells.extend(of_region.map(|unit| Cell::of(&unit.account, region, Service::Membership, State::Lost, why)));
-                }
+            if let Some(of_region) = sweeps.of_region(sweep, region).await? {
+                cells.extend(of_region);
+                continue;
             }
+            let of_region = units.iter().filter(|unit| unit.region == *region);
+            cells.extend(of_region.map(|unit| Cell::of(&unit.account, region, Service::Membership, State::Lost, why)));
         }
         let summary = sweeps.end(sweep, &begun, cells, self.hands.clock.now()).await?;
         if let Some((subject, body)) = summary.news("onboarding") {
