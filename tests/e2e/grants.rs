@@ -65,6 +65,8 @@ async fn functions_roles_used() {
     assert_eq!(unused, excused, "granted and never used, beside what is excused with a reason");
 }
 
+const DELIVERY: &str = "Step Functions has its log delivered with it";
+
 /// Granted to the functions' roles, and used on their behalf without a request that the local AWS decides on.
 const ON_THEIR_BEHALF: &[(&str, &str)] = &[
     ("kms:Decrypt", "SQS, SNS, S3 and DynamoDB call KMS; the local AWS does not verify KMS permissions"),
@@ -73,8 +75,17 @@ const ON_THEIR_BEHALF: &[(&str, &str)] = &[
     ("kms:GenerateDataKey", "SQS, SNS, S3 and DynamoDB call KMS; the local AWS does not verify KMS permissions"),
     ("kms:ReEncryptFrom", "DynamoDB calls KMS for its table"),
     ("kms:ReEncryptTo", "DynamoDB calls KMS for its table"),
+    ("logs:CreateLogDelivery", DELIVERY),
     ("logs:CreateLogStream", "Lambda writes the function's log"),
+    ("logs:DeleteLogDelivery", DELIVERY),
+    ("logs:DescribeLogGroups", DELIVERY),
+    ("logs:DescribeResourcePolicies", DELIVERY),
+    ("logs:GetLogDelivery", DELIVERY),
+    ("logs:ListLogDeliveries", DELIVERY),
     ("logs:PutLogEvents", "Lambda writes the function's log"),
+    ("logs:PutResourcePolicy", DELIVERY),
+    ("logs:UpdateLogDelivery", DELIVERY),
+    ("securityhub:DeleteFindingAggregator", "puts back an aggregator whose making could not be verified"),
     ("sqs:DeleteMessage", "the event source mapping deletes what was worked on"),
     ("sqs:GetQueueAttributes", "the event source mapping reads the queue's attributes"),
     ("sqs:ReceiveMessage", "the event source mapping polls"),

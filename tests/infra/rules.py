@@ -129,7 +129,6 @@ ADMINISTERS = {
     "CreateMembers",
     "DeleteFindingAggregator",
     "DescribeOrganizationConfiguration",
-    "DisassociateMembers",
     "GetFindingAggregator",
     "ListConfigurationPolicyAssociations",
     "ListFindingAggregators",
