@@ -256,7 +256,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"OnboarderRole.{STATEMENT}.8", DROP),
         (f"BaselineRole.{STATEMENT}.4.Action", "securityhub:UpdateOrganizationConfiguration"),
         (f"BaselineRole.{STATEMENT}.6.Action.0", "securityhub:ListMembers"),
-        (f"SweeperRole.{STATEMENT}.3.Action.0", "securityhub:DisassociateMembers"),
+        (f"SweeperRole.{STATEMENT}.3.Action.0", "securityhub:CreateMembers"),
     ],
     rules.roles_are_lent_only_to_the_service_that_they_trust: [
         (f"RemediatorRole.{STATEMENT}.11.Condition", DROP),
