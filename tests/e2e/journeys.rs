@@ -72,7 +72,7 @@ async fn settled() {
 }
 
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1200 {
+    for _ in 0..2400 {
         if let Some(seen) = look().await {
             return seen;
         }

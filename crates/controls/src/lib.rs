@@ -12,6 +12,7 @@ pub mod config;
 pub mod ec2;
 pub mod efs;
 pub mod iam;
+pub mod incident;
 pub mod kms;
 pub mod organization;
 pub mod principal_quarantined;
@@ -19,7 +20,7 @@ pub mod rds;
 pub mod s3;
 pub mod security_group_complies;
 
-pub use catalog::{BASELINE, CATALOG, ORGANIZATION};
+pub use catalog::{BASELINE, CATALOG, INCIDENT, ORGANIZATION};
 use redress_model::ControlId;
 use redress_remediation::{Entry, Error, Kind};
 use serde_json::Value;
@@ -34,7 +35,7 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
 
 /// The controls of which any account may have a resource: what they need is in the member role.
 pub fn in_members() -> impl Iterator<Item = &'static Entry> {
-    CATALOG.iter().chain(OWN).chain(BASELINE).copied()
+    CATALOG.iter().chain(OWN).chain(BASELINE).chain(INCIDENT).copied()
 }
 
 /// The entry of a control, if there is one.

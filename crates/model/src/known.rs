@@ -415,6 +415,22 @@ pub const KNOWN: &[Known] = &[
         config_rules: &[],
     },
     Known {
+        id: "Incident.2",
+        class: Class::Guarded,
+        scope: Scope::Global,
+        resources: &["AwsIamAccessKey"],
+        prowler: &[],
+        config_rules: &[],
+    },
+    Known {
+        id: "Incident.1",
+        class: Class::Guarded,
+        scope: Scope::Global,
+        resources: &["AwsIamUser", "AwsIamRole"],
+        prowler: &[],
+        config_rules: &[],
+    },
+    Known {
         id: "Organization.4",
         class: Class::Guarded,
         scope: Scope::Regional,

@@ -48,8 +48,22 @@ impl Spec {
     pub fn link(&self) -> String {
         let (service, number) = self.id.split_once('.').unwrap_or((self.id, ""));
         let service = service.to_ascii_lowercase();
-        if service == "securitygroup" {
-            return "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html".into();
+        let own = match (service.as_str(), number) {
+            ("securitygroup", _) => "vpc/latest/userguide/security-group-rules.html",
+            ("baseline", "1") => "securityhub/latest/userguide/securityhub-settingup.html",
+            ("baseline", "2") => "securityhub/latest/userguide/enable-standards.html",
+            ("baseline", "3") => "config/latest/developerguide/conformance-packs.html",
+            ("baseline", "4") => "guardduty/latest/ug/guardduty_settingup.html",
+            ("baseline", "5") => "macie/latest/user/getting-started.html",
+            ("baseline", "6") => "inspector/latest/user/getting_started_tutorial.html",
+            ("baseline", "7") => "audit-manager/latest/userguide/audit-manager-availability-change.html",
+            ("organization", "5") => "organizations/latest/userguide/orgs_integrate_services.html",
+            ("organization", _) => "securityhub/latest/userguide/securityhub-accounts-orgs.html",
+            ("incident", _) => "IAM/latest/UserGuide/security-audit-guide.html",
+            _ => "",
+        };
+        if !own.is_empty() {
+            return format!("https://docs.aws.amazon.com/{own}");
         }
         format!("https://docs.aws.amazon.com/securityhub/latest/userguide/{service}-controls.html#{service}-{number}")
     }

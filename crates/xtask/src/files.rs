@@ -12,8 +12,9 @@ pub(crate) fn top() -> PathBuf {
 }
 
 /// The directories of controls of our own, which no finding of Security Hub is about, and what is said of them.
-pub(crate) const OWN: [(&str, &str); 2] = [
+pub(crate) const OWN: [(&str, &str); 3] = [
     ("baseline", "The controls of the account baseline."),
+    ("incident", "The controls that incidents ask for."),
     ("organization", "The controls of the organization, which are about the management and the administrator's account."),
 ];
 

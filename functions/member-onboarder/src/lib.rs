@@ -247,7 +247,7 @@ impl Function for MemberOnboarder {
                 failed.push(message.id);
                 continue;
             }
-            if let Err(error) = self.receive(&message.body, &message.id, deadline).await {
+            if let Err(error) = Box::pin(self.receive(&message.body, &message.id, deadline)).await {
                 error!(message_id = message.id, %error, "comes again");
                 failed.push(message.id);
             }

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::{ROLES, USERS};
 use crate::{found, gated};
 
-const USER_ATTACHED: &str = "iam:ListAttachedUserPolicies";
-const ROLE_ATTACHED: &str = "iam:ListAttachedRolePolicies";
-const GET_ROLE: &str = "iam:GetRole";
-const GET_USER: &str = "iam:GetUser";
-const ATTACH_USER: &str = "iam:AttachUserPolicy";
-const DETACH_USER: &str = "iam:DetachUserPolicy";
-const ATTACH_ROLE: &str = "iam:AttachRolePolicy";
-const DETACH_ROLE: &str = "iam:DetachRolePolicy";
+pub(super) const USER_ATTACHED: &str = "iam:ListAttachedUserPolicies";
+pub(super) const ROLE_ATTACHED: &str = "iam:ListAttachedRolePolicies";
+pub(super) const GET_ROLE: &str = "iam:GetRole";
+pub(super) const GET_USER: &str = "iam:GetUser";
+pub(super) const ATTACH_USER: &str = "iam:AttachUserPolicy";
+pub(super) const DETACH_USER: &str = "iam:DetachUserPolicy";
+pub(super) const ATTACH_ROLE: &str = "iam:AttachRolePolicy";
+pub(super) const DETACH_ROLE: &str = "iam:DetachRolePolicy";
 
 /// The policy, in `Fn::Sub` notation.
 const POLICY: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/redress/RedressQuarantine";
@@ -84,54 +84,15 @@ impl Setting for PrincipalQuarantine {
     ];
 
     async fn get(&self, account: &Account) -> Result<Option<(Quarantined, QuarantineFacts)>> {
-        let client = account.client(gated!(aws_sdk_iam));
-        let ours = policy(account);
-        let mut quarantined = false;
-        let path = match self.kind {
-            PrincipalKind::User => {
-                let user = found(client.get_user().user_name(&self.name).send().await.called(GET_USER))?;
-                let Some(user) = user.and_then(|answer| answer.user) else { return Ok(None) };
-                let mut pages = client.list_attached_user_policies().user_name(&self.name).into_paginator().send();
-                while let Some(page) = pages.next().await {
-                    let page = page.called(USER_ATTACHED)?;
-                    quarantined |= page.attached_policies().iter().any(|policy| policy.policy_arn() == Some(&ours));
-                }
-                user.path
-            }
-            PrincipalKind::Role => {
-                let role = found(client.get_role().role_name(&self.name).send().await.called(GET_ROLE))?;
-                let Some(role) = role.and_then(|answer| answer.role) else { return Ok(None) };
-                let mut pages = client.list_attached_role_policies().role_name(&self.name).into_paginator().send();
-                while let Some(page) = pages.next().await {
-                    let page = page.called(ROLE_ATTACHED)?;
-                    quarantined |= page.attached_policies().iter().any(|policy| policy.policy_arn() == Some(&ours));
-                }
-                role.path
-            }
-        };
-        Ok(Some((Quarantined { quarantined }, QuarantineFacts { path })))
+        let has = has(account, self.kind, &self.name, "RedressQuarantine").await?;
+        Ok(has.map(|(quarantined, path)| (Quarantined { quarantined }, QuarantineFacts { path })))
     }
 
     async fn put(&self, account: &Account, from: &Quarantined, to: &Quarantined) -> Result<()> {
         if from == to {
             return Ok(());
         }
-        let client = account.client(gated!(aws_sdk_iam));
-        let (ours, name) = (policy(account), &self.name);
-        match (self.kind, to.quarantined) {
-            (PrincipalKind::User, true) => {
-                client.attach_user_policy().user_name(name).policy_arn(ours).send().await.called(ATTACH_USER).map(|_| ())
-            }
-            (PrincipalKind::User, false) => {
-                client.detach_user_policy().user_name(name).policy_arn(ours).send().await.called(DETACH_USER).map(|_| ())
-            }
-            (PrincipalKind::Role, true) => {
-                client.attach_role_policy().role_name(name).policy_arn(ours).send().await.called(ATTACH_ROLE).map(|_| ())
-            }
-            (PrincipalKind::Role, false) => {
-                client.detach_role_policy().role_name(name).policy_arn(ours).send().await.called(DETACH_ROLE).map(|_| ())
-            }
-        }
+        give(account, self.kind, &self.name, "RedressQuarantine", to.quarantined).await
     }
 
     fn changes(_from: &Quarantined, to: &Quarantined) -> Vec<String> {
@@ -140,6 +101,55 @@ impl Setting for PrincipalQuarantine {
     }
 }
 
-fn policy(account: &Account) -> String {
-    format!("arn:{}:iam::{}:policy/redress/RedressQuarantine", account.partition(), account.id())
+/// One of the policies of the member stack.
+fn policy(account: &Account, name: &str) -> String {
+    format!("arn:{}:iam::{}:policy/redress/{name}", account.partition(), account.id())
+}
+
+/// Whether a principal has one of the policies, and the principal's path; `None` where it is gone.
+pub(super) async fn has(account: &Account, kind: PrincipalKind, name: &str, which: &str) -> Result<Option<(bool, String)>> {
+    let client = account.client(gated!(aws_sdk_iam));
+    let ours = policy(account, which);
+    let mut is_attached = false;
+    let path = match kind {
+        PrincipalKind::User => {
+            let user = found(client.get_user().user_name(name).send().await.called(GET_USER))?;
+            let Some(user) = user.and_then(|answer| answer.user) else { return Ok(None) };
+            let mut pages = client.list_attached_user_policies().user_name(name).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                is_attached |= page.called(USER_ATTACHED)?.attached_policies().iter().any(|policy| policy.policy_arn() == Some(&ours));
+            }
+            user.path
+        }
+        PrincipalKind::Role => {
+            let role = found(client.get_role().role_name(name).send().await.called(GET_ROLE))?;
+            let Some(role) = role.and_then(|answer| answer.role) else { return Ok(None) };
+            let mut pages = client.list_attached_role_policies().role_name(name).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                is_attached |= page.called(ROLE_ATTACHED)?.attached_policies().iter().any(|policy| policy.policy_arn() == Some(&ours));
+            }
+            role.path
+        }
+    };
+    Ok(Some((is_attached, path)))
+}
+
+/// Attaches one of the policies to a principal, or detaches it.
+pub(super) async fn give(account: &Account, kind: PrincipalKind, name: &str, which: &str, is_to_have: bool) -> Result<()> {
+    let client = account.client(gated!(aws_sdk_iam));
+    let ours = policy(account, which);
+    match (kind, is_to_have) {
+        (PrincipalKind::User, true) => {
+            client.attach_user_policy().user_name(name).policy_arn(ours).send().await.called(ATTACH_USER).map(|_| ())
+        }
+        (PrincipalKind::User, false) => {
+            client.detach_user_policy().user_name(name).policy_arn(ours).send().await.called(DETACH_USER).map(|_| ())
+        }
+        (PrincipalKind::Role, true) => {
+            client.attach_role_policy().role_name(name).policy_arn(ours).send().await.called(ATTACH_ROLE).map(|_| ())
+        }
+        (PrincipalKind::Role, false) => {
+            client.detach_role_policy().role_name(name).policy_arn(ours).send().await.called(DETACH_ROLE).map(|_| ())
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub(super) fn file() -> io::Result<Generated> {
     if all.len() > POLICIES_LIMIT {
         return Err(io::Error::other(format!("the role would have {} policies, IAM takes {POLICIES_LIMIT}", all.len())));
     }
-    let text = format!("{HEAD}{}{}{}{TAIL}", all.concat(), reader(), quarantine());
+    let text = format!("{HEAD}{}{}{}{LOCKDOWN}{TAIL}", all.concat(), reader(), quarantine());
     Ok(Generated { path: "infra/member-role.yaml".into(), text })
 }
 
@@ -235,6 +235,22 @@ const QUARANTINE: &str = r#"
         Statement:
           - Effect: Deny
             Action:
+"#;
+
+const LOCKDOWN: &str = r#"
+  # Denies, and grants nothing: for who is part of an incident.
+  Lockdown:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      ManagedPolicyName: RedressLockdown
+      Path: /redress/
+      Description: Keeps whoever has it from doing anything.
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Deny
+            Action: "*"
+            Resource: "*"
 "#;
 
 const TAIL: &str = r"
