@@ -69,7 +69,7 @@ build:
 
 build-release:
 	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper --package sg-compliance-scanner \
-		--package member-onboarder --package account-baseline
+		--package member-onboarder --package account-baseline --package incident-responder
 
 venvs: .venv/front/.stamp .venv/moto/.stamp
 

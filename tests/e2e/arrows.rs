@@ -10,7 +10,7 @@ use crate::trial;
 /// From the bottom: a crate may depend on crates of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["redress-model", "redress-exposure"],
-    &["redress-aws"],
+    &["redress-aws", "redress-incidents"],
     &["redress-remediation", "redress-lambda"],
     &["redress-settings"],
     &["redress-controls"],
@@ -23,6 +23,8 @@ const FLOORS: &[&[&str]] = &[
         "sg-compliance-scanner",
         "member-onboarder",
         "account-baseline",
+        "incident-responder",
+        "compliance-reporter",
         "redress-cli",
     ],
     &["redress-e2e"],

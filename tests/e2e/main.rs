@@ -11,6 +11,7 @@ mod conformance;
 mod grants;
 mod groups;
 mod guardrails;
+mod incidents;
 mod journeys;
 mod laws;
 mod organization;
@@ -44,6 +45,10 @@ static ORGANIZATION: Deployed = Deployed { world: OnceLock::new(), options: orga
 /// The same, for tests that set who governs Security Hub.
 static GOVERNED: Deployed = Deployed { world: OnceLock::new(), options: organization };
 
+/// The suite with everything switched on, whose members forward what is dangerous, under a list of bad addresses.
+static INCIDENTS: Deployed =
+    Deployed { world: OnceLock::new(), options: || Options::new().modes("auto").with("ThreatListKeys", "lists/bad.txt").forwarding() };
+
 fn organization() -> Options {
     let services = ["BaselineMacie", "BaselineInspector", "BaselineAuditManager"];
     let options = Options::new().modes("auto").with("Regions", "us-east-1,eu-west-1").organization();
@@ -56,7 +61,9 @@ fn guarded() -> Options {
 
 /// Every deployment that was started.
 fn worlds() -> impl Iterator<Item = &'static World> {
-    [&SHIPPED, &AUTO, &GUARDED, &ALONE, &GROUPS, &ORGANIZATION, &GOVERNED].into_iter().filter_map(|deployed| deployed.world.get())
+    [&SHIPPED, &AUTO, &GUARDED, &ALONE, &GROUPS, &ORGANIZATION, &GOVERNED, &INCIDENTS]
+        .into_iter()
+        .filter_map(|deployed| deployed.world.get())
 }
 
 /// A deployment that starts with the first test that needs it.
@@ -93,6 +100,7 @@ fn main() -> ExitCode {
     trials.extend(guardrails::trials());
     trials.extend(groups::trials());
     trials.extend(organization::trials());
+    trials.extend(incidents::trials());
     trials.extend(sources::trials());
     trials.extend(command::trials());
     trials.extend(laws::trials());

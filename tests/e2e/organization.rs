@@ -371,7 +371,7 @@ async fn undo(place: &Place<'_>, run: &str, service: &str) {
 }
 
 /// A person answers a run, through the deployed suite.
-async fn answered(world: &World, place: &Place<'_>, run: &str, intent: &str) -> Json {
+pub(crate) async fn answered(world: &World, place: &Place<'_>, run: &str, intent: &str) -> Json {
     let record = world.record(run).await;
     let event = format!("{intent}-{}", unique());
     let job = json!({

@@ -26,10 +26,17 @@ REACHES = {
     "manual-baseline": {"ManualBaselineRule"},
     "organizations": {"OrganizationChangesRule"},
     "outcomes": {"SecurityGroupOutcomesRule"},
+    "incidents": {"IncidentEventsRule", "OwnIncidentEventsRule"},
+    "incident-outcomes": {"IncidentOutcomesRule"},
+    "manual-report": {"ManualReportRule"},
     "ignored": set(),
 }
+# Fixtures that reach others, too.
+ALSO = {"organizations/LeaveOrganization.json": REACHES["incidents"]}
 # The buses where the events of a folder arrive; of the others it is the account's default one.
-BUSES = {"cloudtrail": "Changes", "organizations": "Changes", "outcomes": "Outcomes"}
+BUSES = {"cloudtrail": "Changes", "organizations": "Changes", "outcomes": "Outcomes", "incident-outcomes": "Outcomes"}
+# What arrives on two buses: that of the account itself, and that of all others.
+OWN = {"OwnIncidentEventsRule": "default", "IncidentEventsRule": "Changes"}
 # The outcomes whose findings are still open: the router closes them when they have passed.
 OPEN = ("held", "needs-approval", "needs-person", "put-back", "failed")
 # Some of the others.
@@ -57,6 +64,10 @@ def patterns(stack: Stack) -> Iterator[tuple[str, Template]]:
 
 def reached(stack: Stack, event: Template) -> set[str]:
     return {name for name, pattern in patterns(stack) if matches(pattern, event)}
+
+
+def expected(path: Path) -> set[str]:
+    return REACHES[path.parent.name] | ALSO.get(f"{path.parent.name}/{path.name}", set())
 
 
 @cache

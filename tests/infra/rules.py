@@ -9,7 +9,7 @@ from itertools import combinations
 import patterns
 from machines import leads_to, levels, machines, reached
 from policies import as_list, documents, granted_to, statements
-from stack import ACCOUNT, INFRA, PARAMETERS, PSEUDO_PARAMETERS, REGION, Stack, Template, arn_of, read
+from stack import ACCOUNT, INFRA, PARAMETERS, PSEUDO_PARAMETERS, REGION, ROOT, Stack, Template, arn_of, read
 
 Rule = Callable[[Stack], Iterator[str]]
 
@@ -23,9 +23,12 @@ EVERY_RESOURCE = {
     "ScannerRole.Trace": "X-Ray has no resources to name",
     "OnboarderRole.Trace": "X-Ray has no resources to name",
     "BaselineRole.Trace": "X-Ray has no resources to name",
+    "IncidentRole.Trace": "X-Ray has no resources to name",
+    "ReporterRole.Trace": "X-Ray has no resources to name",
     "ScannerRole.ListAccountsAndRegions": "lists of everything have no resources to name",
     "OnboarderRole.ReadOrganization": "lists of everything have no resources to name",
     "BaselineRole.ReadOrganization": "lists of everything have no resources to name",
+    "ReporterRole.ListAccountsAndStandards": "lists of everything have no resources to name",
     "BaselineRole.AskForAssociations": "lists of everything have no resources to name",
     "OnboarderRole.MakeFindingAggregators": "an aggregator has no name before it is made, and lists have none",
     "SweepStatesRole.Trace": "X-Ray has no resources to name",
@@ -96,7 +99,14 @@ NEEDED_IN_MEMBER_ACCOUNTS = {
 ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess", "PowerUserAccess")
 # What our functions measure, by namespace. The code has the same names (crates/lambda/src/metrics.rs).
 METRICS = {
-    "Redress": {"BrokenPolicy", "FalseSuccesses", "Outcomes", "StoppedByKillSwitch", "SuspiciousFindings"},
+    "Redress": {
+        "BrokenPolicy",
+        "FalseSuccesses",
+        "Outcomes",
+        "RejectedEvents",
+        "StoppedByKillSwitch",
+        "SuspiciousFindings",
+    },
     "SecurityGroup/Compliance": {
         "ComplianceViolations",
         "CriticalViolationsFound",
@@ -108,10 +118,64 @@ METRICS = {
         "UnreachableUnits",
     },
     "Redress/Organization": {"BaselineDrift", "BaselineFailures", "BaselineGood", "NotOnboarded", "Onboarded"},
+    "Redress/Incidents": {
+        "CloudTrailStopped",
+        "ConsoleLoginsWithoutMfa",
+        "EventsScored",
+        "HighScores",
+        "IamViolations",
+        "IncidentsAwaitingApproval",
+        "IncidentsContained",
+        "IncidentsOpened",
+        "ResponsesFailed",
+        "RootUse",
+        "ScoringDuration",
+        "ScoringFailures",
+    },
+    "Redress/Report": {
+        "FailedControls",
+        "NotAssessed",
+        "OldAccessKeys",
+        "OpenIncidents",
+        "PassedControls",
+        "ReportFailures",
+        "RolesAssumed",
+        "RootUses",
+        "UsersWithoutMfa",
+    },
 }
+# What AWS measures of what is of a stack, and by which dimension it is asked for.
+MEASURED_BY_AWS = {
+    "AWS/Lambda": ("FunctionName", {"ConcurrentExecutions", "Duration", "Errors", "Throttles"}),
+    "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
+    "AWS/States": ("StateMachineArn", {"ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"}),
+}
+# What becomes of a job (crates/model/src/outcome.rs): the values of the one dimension of ours.
+OUTCOMES = {
+    "absent",
+    "compliant",
+    "deferred",
+    "exempt",
+    "failed",
+    "held",
+    "in-progress",
+    "needs-approval",
+    "needs-person",
+    "planned",
+    "put-back",
+    "remediated",
+    "undone",
+}
+# Where every alarm has a section of its own.
+RUNBOOKS = "docs/runbooks.md"
+# How much of its time a function may need before somebody is told, in hundredths.
+NEAR_THE_TIMEOUT = range(75, 95)
+# How long the evidence of an incident is kept: two years.
+EVIDENCE_DAYS = 730
 # Whose targets may refuse for good, and why.
 WITHOUT_DEAD_LETTERS = {
     "SendChangesRule": "a queue would be in every account and region, watched by nobody; the sweep finds what was lost",
+    "SendIncidentEventsRule": "as of the changes; what is lost is in the trail",
     "OwnersRule": "as of the changes; what is not told is in Security Hub all the same",
 }
 # What a role of EventBridge is to be allowed on its target, by the target's service. Queues let it in by their policies.
@@ -122,6 +186,7 @@ ENTERED_BY = {
     "ScannerRole": ["ReaderRoleName"],
     "OnboarderRole": ["MemberRoleName", "ManagementRoleName"],
     "BaselineRole": ["MemberRoleName"],
+    "ReporterRole": ["ReaderRoleName"],
 }
 # What the administrator of Security Hub does of it, by its onboarder and nobody else of the suite.
 ADMINISTERS = {
@@ -194,6 +259,8 @@ DEPLOYMENT = {
     "vault_bucket": True,
     "jobs_queue_url": True,
     "sweep_queue_url": True,
+    "incidents_queue_url": True,
+    "reports_queue_url": True,
     "policy_bucket": True,
     "policy_key": False,
     "kill_switch": True,
@@ -260,6 +327,13 @@ def messages_that_wait_raise_an_alarm(stack: Stack) -> Iterator[str]:
             yield f"{source} waits in silence"
 
 
+def queues_that_fill_raise_an_alarm(stack: Stack) -> Iterator[str]:
+    watched = _watched(stack, "ApproximateNumberOfMessagesVisible")
+    for source, _ in _consumers(stack):
+        if source not in watched:
+            yield f"{source} fills in silence"
+
+
 def visibility_is_at_least_six_times_the_timeout(stack: Stack) -> Iterator[str]:
     queues = dict(stack.of_type("AWS::SQS::Queue"))
     for source, function in _consumers(stack):
@@ -292,7 +366,7 @@ def the_remediator_knows_how_often_a_job_is_received(stack: Stack) -> Iterator[s
 
 def every_event_reaches_its_rule_and_no_other(stack: Stack) -> Iterator[str]:
     for path in patterns.fixtures():
-        expected = patterns.REACHES[path.parent.name]
+        expected = patterns.expected(path)
         reached = patterns.reached(stack, patterns.event(path))
         if reached != expected:
             yield f"{path.parent.name}/{path.name} reaches {reached or 'no rule'}, not {expected or 'none'}"
@@ -308,8 +382,8 @@ def a_finding_that_passed_reaches_its_rule_only_if_it_is_open(stack: Stack) -> I
 def rules_wait_where_their_events_arrive(stack: Stack) -> Iterator[str]:
     properties = dict(stack.of_type("AWS::Events::Rule"))
     for folder, names in patterns.REACHES.items():
-        expected = patterns.BUSES.get(folder, "default")
         for rule in sorted(names):
+            expected = patterns.OWN.get(rule, patterns.BUSES.get(folder, "default"))
             if (bus := properties[rule].get("EventBusName", "default")) != expected:
                 yield f"{rule} waits on the bus {bus}, and the events of {folder} arrive on {expected}"
 
@@ -368,14 +442,34 @@ def buckets_are_private_and_versioned(stack: Stack) -> Iterator[str]:
 
 
 def reports_are_kept_for_a_year_and_not_for_ever(stack: Stack) -> Iterator[str]:
-    rules = stack.resources["Reports"]["Properties"].get("LifecycleConfiguration", {}).get("Rules", [])
-    days = [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule and rule["Status"] == "Enabled"]
-    if not days:
-        yield "reports are kept for ever"
-    if any(number <= 366 for number in days):
-        yield "reports go before a year is over"
-    if not any("NoncurrentVersionExpiration" in rule for rule in rules):
-        yield "of reports that are gone, the versions stay for ever"
+    """Each kind by a rule of its own, since the shortest of several wins. The evidence of incidents is kept for two."""
+    own = [r for r in stack.resources["Reports"]["Properties"]["LifecycleConfiguration"]["Rules"] if _expires(r)]
+    written = {
+        resource.removeprefix("arn:aws:s3:::Reports/").partition("/")[0] + "/"
+        for statement in statements(stack, "identity")
+        for resource in statement.resources
+        if "s3:PutObject" in statement.actions and resource.startswith("arn:aws:s3:::Reports/")
+    }
+    for prefix in sorted(written):
+        (rule, *more) = [rule for rule in own if prefix.startswith(rule.get("Prefix", ""))] or [{}]
+        least = EVIDENCE_DAYS if prefix == "incidents/" else 366
+        versions = rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 0)
+        if more or not rule:
+            yield f"{prefix} is kept for ever, or by several rules"
+        elif rule["ExpirationInDays"] < least:
+            yield f"{prefix} is kept for {rule['ExpirationInDays']} days, not {least}"
+        elif not versions or (prefix == "incidents/" and versions < least):
+            yield f"versions of {prefix} that are gone stay for ever, or not long enough"
+
+
+def evidence_is_written_by_the_responder_alone(stack: Stack) -> Iterator[str]:
+    evidence = "arn:aws:s3:::Reports/incidents/"
+    for statement in statements(stack, "identity"):
+        for action in statement.actions if statement.allows else []:
+            reaches = any(fnmatchcase(f"{evidence}x", resource) for resource in statement.resources)
+            writes = action.startswith("s3:") and not re.fullmatch(r"s3:(Get|List)\w+", action)
+            if reaches and writes and (statement.owner, action) != ("IncidentRole", "s3:PutObject"):
+                yield f"{statement.name} allows {action} on {', '.join(statement.resources)}"
 
 
 def log_groups_may_use_the_key(stack: Stack) -> Iterator[str]:
@@ -870,6 +964,29 @@ def every_alarm_tells_somebody(stack: Stack) -> Iterator[str]:
             yield f"{name} tells nobody"
 
 
+def every_alarm_has_a_runbook(stack: Stack) -> Iterator[str]:
+    """The last line of what it says is where to read on: a section that is named after the alarm."""
+    sections = set(re.findall(r"^### (\w+)$", (ROOT / RUNBOOKS).read_text(), re.MULTILINE))
+    alarms = dict(stack.of_type("AWS::CloudWatch::Alarm"))
+    for name, alarm in alarms.items():
+        *said, last = alarm.get("AlarmDescription", "").splitlines() or [""]
+        if not said or last != f"Runbook: {RUNBOOKS}#{name.lower()}":
+            yield f"{name} ends with {last or 'nothing'}"
+        if name not in sections:
+            yield f"{name} has no section in {RUNBOOKS}"
+    for name in sorted(sections - alarms.keys()):
+        yield f"{RUNBOOKS} explains {name}, which is no alarm"
+
+
+def functions_that_come_near_their_timeout_raise_an_alarm(stack: Stack) -> Iterator[str]:
+    durations = {a["Dimensions"][0]["Value"]: a for _, a in _alarms_on(stack, "Duration")}
+    for name, function in stack.of_type("AWS::Lambda::Function"):
+        alarm = durations.get(name, {"Threshold": 0})
+        share = alarm["Threshold"] / function["Timeout"] / 10
+        if int(share) not in NEAR_THE_TIMEOUT or alarm["Statistic"] != "Maximum":
+            yield f"nobody hears when {name} comes near its timeout: {share} %"
+
+
 def every_function_has_alarms_on_errors_and_throttles(stack: Stack) -> Iterator[str]:
     for metric in ("Errors", "Throttles"):
         watched = _watched(stack, metric)
@@ -901,6 +1018,10 @@ def dashboards_show_what_exists(stack: Stack) -> Iterator[str]:
             for metric in widget["properties"]["metrics"]:
                 if not _exists(stack, metric):
                     yield f"{title} shows {metric}, which nobody writes"
+            if len({json.dumps(metric) for metric in widget["properties"]["metrics"]}) != len(
+                widget["properties"]["metrics"]
+            ):
+                yield f"{title} shows something twice"
         for one, other in combinations(widgets, 2):
             if all(
                 one[at] < other[at] + other[size] and other[at] < one[at] + one[size]
@@ -910,13 +1031,30 @@ def dashboards_show_what_exists(stack: Stack) -> Iterator[str]:
 
 
 def everything_that_is_measured_is_shown(stack: Stack) -> Iterator[str]:
-    """But for what is counted for alarms."""
-    dashboards = (json.loads(d["DashboardBody"]) for _, d in stack.of_type("AWS::CloudWatch::Dashboard"))
-    shown = {tuple(m[:2]) for d in dashboards for w in d["widgets"] for m in w["properties"]["metrics"]}
-    for namespace in METRICS.keys() - {"Redress"}:
-        for metric in sorted(METRICS[namespace]):
+    shown = {tuple(metric[:2]) for _, metric in _shown(stack)}
+    for namespace, metrics in METRICS.items():
+        for metric in sorted(metrics):
             if (namespace, metric) not in shown:
                 yield f"{metric} is on no dashboard"
+
+
+def every_function_queue_and_outcome_is_on_the_dashboard_of_operations(stack: Stack) -> Iterator[str]:
+    shown = {
+        (metric[1], metric[3])
+        for dashboard, metric in _shown(stack)
+        if dashboard == "OperationsDashboard" and len(metric) > 3
+    }
+    expected = {("Outcomes", outcome) for outcome in OUTCOMES}
+    for name, _ in stack.of_type("AWS::Lambda::Function"):
+        expected |= {(metric, name) for metric in MEASURED_BY_AWS["AWS/Lambda"][1]}
+    for name, _ in _consumers(stack):
+        expected |= {(metric, name) for metric in MEASURED_BY_AWS["AWS/SQS"][1]}
+    expected |= {("ApproximateNumberOfMessagesVisible", name) for name in _dead_letter_queues(stack)}
+    for machine in machines(stack):
+        arn = arn_of("AWS::StepFunctions::StateMachine", machine.properties["StateMachineName"])
+        expected |= {(metric, arn) for metric in ("ExecutionsFailed", "ExecutionsTimedOut")}
+    for metric, name in sorted(expected - shown):
+        yield f"the {metric} of {name} are not on the dashboard of operations"
 
 
 # --------------------------------------------------------------- member role
@@ -925,7 +1063,8 @@ def everything_that_is_measured_is_shown(stack: Stack) -> Iterator[str]:
 def members_trust_one_role_by_external_id_and_organization(stack: Stack) -> Iterator[str]:
     """Trusting the account, or another session of it, would trust everybody there who may assume roles."""
     own = "RemediationRoleArns" if "RemediationRoleArns" in stack.parameters else "OnboarderRoleArn"
-    ours = {"Role": own, "ReaderRole": "ScannerRoleArn"}
+    readers = "ReadingRoleArns" if "ReadingRoleArns" in stack.parameters else "ScannerRoleArn"
+    ours = {"Role": own, "ReaderRole": readers}
     services = [s for s in statements(stack, "trust") if set(s.body["Principal"]) == {"Service"}]
     for statement in services:
         # Lent to a service, in the name of this account only.
@@ -1145,6 +1284,7 @@ SUITE_RULES: tuple[Rule, ...] = (
     dead_letters_are_kept_for_two_weeks,
     dead_letters_raise_an_alarm,
     messages_that_wait_raise_an_alarm,
+    queues_that_fill_raise_an_alarm,
     visibility_is_at_least_six_times_the_timeout,
     consumers_report_the_messages_that_failed,
     consumers_stay_within_their_reserved_concurrency,
@@ -1159,6 +1299,7 @@ SUITE_RULES: tuple[Rule, ...] = (
     tables_can_be_restored,
     buckets_are_private_and_versioned,
     reports_are_kept_for_a_year_and_not_for_ever,
+    evidence_is_written_by_the_responder_alone,
     log_groups_may_use_the_key,
     two_stacks_fit_into_one_account,
     names_leave_room_for_that_of_the_stack,
@@ -1194,11 +1335,14 @@ SUITE_RULES: tuple[Rule, ...] = (
     logs_are_kept_for_a_while_and_not_for_ever,
     state_machines_are_traced_and_log_their_errors,
     every_alarm_tells_somebody,
+    every_alarm_has_a_runbook,
+    functions_that_come_near_their_timeout_raise_an_alarm,
     every_function_has_alarms_on_errors_and_throttles,
     every_state_machine_has_alarms_on_failures_and_timeouts,
     alarms_of_our_own_metrics_name_one_that_exists,
     dashboards_show_what_exists,
     everything_that_is_measured_is_shown,
+    every_function_queue_and_outcome_is_on_the_dashboard_of_operations,
 )
 # Not `allows_every_resource_only_with_a_reason`: which bucket or group will have a finding is not known beforehand.
 # What the role may do is bounded by the list of its actions, and each session of it by its own policy.
@@ -1271,21 +1415,34 @@ def _parameter(stack: Stack, name: str) -> str | None:
     return PARAMETERS.get(name, stack.parameters.get(name, {}).get("Default"))
 
 
+def _alarms_on(stack: Stack, metric: str) -> Iterator[tuple[str, Template]]:
+    return ((name, a) for name, a in stack.of_type("AWS::CloudWatch::Alarm") if a["MetricName"] == metric)
+
+
 def _watched(stack: Stack, metric: str) -> set[str]:
     """What has an alarm on the metric."""
-    return {
-        dimension["Value"]
-        for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")
-        if alarm["MetricName"] == metric
-        for dimension in alarm["Dimensions"]
-    }
+    return {dimension["Value"] for _, alarm in _alarms_on(stack, metric) for dimension in alarm["Dimensions"]}
+
+
+def _shown(stack: Stack) -> Iterator[tuple[str, list]]:
+    """The metrics of the dashboards, as they write them."""
+    for name, dashboard in stack.of_type("AWS::CloudWatch::Dashboard"):
+        for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
+            for metric in widget["properties"]["metrics"]:
+                yield name, metric
+
+
+def _expires(rule: Template) -> bool:
+    return rule["Status"] == "Enabled" and "ExpirationInDays" in rule
 
 
 def _exists(stack: Stack, metric: list) -> bool:
     """Whether a metric, as dashboards write it, is one of ours, or AWS's of something that is of this stack."""
     namespace, name, *dimensions = [part for part in metric if not isinstance(part, dict)]
-    if not namespace.startswith("AWS/"):
-        return not dimensions and name in METRICS.get(namespace, set())
+    if namespace not in MEASURED_BY_AWS:
+        of_outcomes = (namespace, name, *dimensions[:1]) == ("Redress", "Outcomes", "Outcome")
+        known = set(dimensions[1:]) <= OUTCOMES and len(dimensions) == 2 if of_outcomes else not dimensions
+        return known and name in METRICS.get(namespace, set())
     known = {
         "FunctionName": {name for name, _ in stack.of_type("AWS::Lambda::Function")},
         "QueueName": {name for name, _ in stack.of_type("AWS::SQS::Queue")},
@@ -1294,8 +1451,8 @@ def _exists(stack: Stack, metric: list) -> bool:
             for _, machine in stack.of_type("AWS::StepFunctions::StateMachine")
         },
     }
-    pairs = list(zip(dimensions[::2], dimensions[1::2], strict=True))
-    return bool(pairs) and all(value in known.get(key, set()) for key, value in pairs)
+    dimension, names = MEASURED_BY_AWS[namespace]
+    return name in names and dimensions[:1] == [dimension] and set(dimensions[1:]) <= known[dimension]
 
 
 def _dead_letter_queues(stack: Stack) -> set[str]:

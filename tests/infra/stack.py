@@ -54,6 +54,7 @@ PARAMETERS = {
     "RemediationRoleArns": ",".join(
         f"arn:aws:iam::{ACCOUNT}:role/{n}Role" for n in ("Remediator", "Onboarder", "Baseline")
     ),
+    "ReadingRoleArns": ",".join(f"arn:aws:iam::{ACCOUNT}:role/{n}Role" for n in ("Scanner", "Reporter")),
     "Regions": f"{REGION},eu-west-1",
     "ScannerRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ScannerRole",
     "TargetIds": "r-a1b2",

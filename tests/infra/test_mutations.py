@@ -39,6 +39,8 @@ ONBOARDING = "OnboardOrganization.DefinitionString.Fn::Sub"
 BASELINE = "BaselineOrganization.DefinitionString.Fn::Sub"
 ORGANIZATION_CHANGES = "OrganizationChangesRule.EventPattern"
 DASHBOARD = "SecurityGroupDashboard.DashboardBody.Fn::Sub"
+OPERATIONS = "OperationsDashboard.DashboardBody.Fn::Sub"
+INCIDENTS = "IncidentEventsRule.EventPattern"
 CHANGES = "SecurityGroupChangesRule.EventPattern"
 
 # What is planted in the template, and where, for each rule to find.
@@ -55,6 +57,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("ManualScanRule.Targets.0.RetryPolicy", DROP),
         ("OrganizationChangesRule.Targets.0.DeadLetterConfig", DROP),
         ("BaselineOrganizationRule.Targets.0.DeadLetterConfig", DROP),
+        ("IncidentEventsRule.Targets.0.DeadLetterConfig", DROP),
+        ("ComplianceReportRule.Targets.0.RetryPolicy", DROP),
     ],
     rules.dead_letters_are_kept_for_two_weeks: [
         ("UndeliveredEvents.MessageRetentionPeriod", DROP),
@@ -63,17 +67,26 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("JobsDeadLettersAlarm.Dimensions.0.Value", "Elsewhere"),
         ("ChangesDeadLettersAlarm.MetricName", "ApproximateAgeOfOldestMessage"),
         ("OrganizationDeadLettersAlarm.Dimensions.0.Value", "Elsewhere"),
+        ("IncidentsDeadLettersAlarm.MetricName", "ApproximateAgeOfOldestMessage"),
+        ("ReportsDeadLettersAlarm.Dimensions.0.Value", "Elsewhere"),
     ],
     rules.messages_that_wait_raise_an_alarm: [
         ("SweepAgeAlarm.Dimensions.0.Value", "Elsewhere"),
         ("ChangesAgeAlarm.Dimensions.0.Value", "Elsewhere"),
         ("OrganizationAgeAlarm.MetricName", "ApproximateNumberOfMessagesVisible"),
+        ("IncidentsAgeAlarm.Dimensions.0.Value", "Elsewhere"),
+    ],
+    rules.queues_that_fill_raise_an_alarm: [
+        ("JobsDepthAlarm.Dimensions.0.Value", {"Fn::GetAtt": "JobsDeadLetters.QueueName"}),
+        ("IncidentsDepthAlarm.MetricName", "ApproximateAgeOfOldestMessage"),
     ],
     rules.visibility_is_at_least_six_times_the_timeout: [
         ("CisRemediator.Timeout", 300),
         ("SweepQueue.VisibilityTimeout", DROP),
         ("SgComplianceScanner.Timeout", 121),
         ("OrganizationQueue.VisibilityTimeout", 900),
+        ("IncidentsQueue.VisibilityTimeout", DROP),
+        ("ReportsQueue.VisibilityTimeout", 900),
     ],
     rules.consumers_report_the_messages_that_failed: [
         ("CisRemediator.Events.Jobs.Properties.FunctionResponseTypes", DROP),
@@ -82,6 +95,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("FindingRouter.Events.Findings.Properties.ScalingConfig", DROP),
         ("SgComplianceScanner.ReservedConcurrentExecutions", 4),
         ("MemberOnboarder.Events.Organization.Properties.ScalingConfig", DROP),
+        ("ComplianceReporter.ReservedConcurrentExecutions", 1),
+        ("IncidentResponder.Events.Incidents.Properties.ScalingConfig.MaximumConcurrency", 6),
     ],
     rules.the_remediator_knows_how_often_a_job_is_received: [
         ("JobsQueue.RedrivePolicy.maxReceiveCount", 3),
@@ -113,12 +128,33 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"{ORGANIZATION_CHANGES}.detail.eventName", DROP),
         (f"{ORGANIZATION_CHANGES}.detail.eventName.6", DROP),
         (f"{ORGANIZATION_CHANGES}.detail.errorCode", DROP),
+        (f"{INCIDENTS}.source", DROP),
+        (f"{INCIDENTS}.source.0", "aws.iam"),
+        (f"{INCIDENTS}.detail-type.2", DROP),
+        (f"{INCIDENTS}.detail.$or.0.eventSource", DROP),
+        (f"{INCIDENTS}.detail.$or.0.eventName", DROP),
+        (f"{INCIDENTS}.detail.$or.0.eventName.6", DROP),
+        (f"{INCIDENTS}.detail.$or.1.readOnly", DROP),
+        (f"{INCIDENTS}.detail.$or.1.userIdentity", DROP),
+        (f"{INCIDENTS}.detail.$or.2.severity", [{"numeric": [">=", 2]}]),
+        (f"{INCIDENTS}.detail.$or.2", DROP),
+        (f"{INCIDENTS}.detail.errorCode", [{"exists": False}]),
+        ("OwnIncidentEventsRule.EventPattern.detail.$or.1", DROP),
+        ("IncidentOutcomesRule.EventPattern.source", DROP),
+        ("IncidentOutcomesRule.EventPattern.detail.$or.0.event", [{"prefix": "incidents-"}]),
+        ("IncidentOutcomesRule.EventPattern.detail.$or.1.controls", DROP),
+        ("IncidentOutcomesRule.EventPattern.detail.$or.1.outcome", DROP),
+        ("ManualReportRule.EventPattern.source", DROP),
+        ("ManualReportRule.EventPattern.detail-type", ["Manual Baseline"]),
     ],
     rules.rules_wait_where_their_events_arrive: [
         ("SecurityGroupChangesRule.EventBusName", DROP),
         ("SecurityGroupOutcomesRule.EventBusName", {"Ref": "Changes"}),
         ("ManualScanRule.EventBusName", {"Ref": "Changes"}),
         ("OrganizationChangesRule.EventBusName", DROP),
+        ("IncidentEventsRule.EventBusName", DROP),
+        ("OwnIncidentEventsRule.EventBusName", {"Ref": "Changes"}),
+        ("IncidentOutcomesRule.EventBusName", DROP),
     ],
     rules.a_finding_that_passed_reaches_its_rule_only_if_it_is_open: [
         ("ImportedFindingsRule.EventPattern.detail.findings.$or.1.Compliance.Status", ["FAILED"]),
@@ -136,6 +172,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("OrganizationQueue.KmsMasterKeyId", DROP),
         ("BaselineOrganizationLogs.KmsKeyId", DROP),
         ("CisRemediatorLogs.KmsKeyId", DROP),
+        ("IncidentsDeadLetters.KmsMasterKeyId", DROP),
+        ("ReportsQueue.KmsMasterKeyId", "alias/aws/sqs"),
     ],
     rules.keys_rotate: [
         ("Key.EnableKeyRotation", False),
@@ -153,6 +191,15 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("Reports.LifecycleConfiguration.Rules.1.Status", "Disabled"),
         ("Reports.LifecycleConfiguration.Rules.1.ExpirationInDays", 90),
         ("Reports.LifecycleConfiguration.Rules.1.NoncurrentVersionExpiration", DROP),
+        ("Reports.LifecycleConfiguration.Rules.1.Prefix", DROP),
+        ("Reports.LifecycleConfiguration.Rules.4.Prefix", "report/"),
+        ("Reports.LifecycleConfiguration.Rules.5.ExpirationInDays", 400),
+        ("Reports.LifecycleConfiguration.Rules.5.NoncurrentVersionExpiration.NoncurrentDays", 30),
+    ],
+    rules.evidence_is_written_by_the_responder_alone: [
+        (f"ReporterRole.{STATEMENT}.7.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
+        (f"IncidentRole.{STATEMENT}.3.Action", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
+        (f"ScannerRole.{STATEMENT}.5.Resource", {"Fn::Sub": "${Reports.Arn}/incidents/*"}),
     ],
     rules.log_groups_may_use_the_key: [
         ("Key.KeyPolicy.Statement.3.Condition.ArnLike.kms:EncryptionContext:aws:logs:arn.0", DROP),
@@ -183,6 +230,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"SweepStatesRole.{STATEMENT}.0.Resource", "*"),
         (f"OnboarderRole.{STATEMENT}.6.Resource", "*"),
         (f"BaselineRole.{STATEMENT}.3.Resource", "*"),
+        (f"IncidentRole.{STATEMENT}.3.Resource", "*"),
+        (f"ReporterRole.{STATEMENT}.2.Resource", "*"),
     ],
     rules.allows_no_wildcard_actions: [
         (f"RemediatorRole.{STATEMENT}.1.Action", ["dynamodb:*"]),
@@ -198,12 +247,15 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"RemediatorRole.{STATEMENT}.5.Resource", "arn:aws:iam::*:role/*"),
         (f"ScannerRole.{STATEMENT}.3.Condition", DROP),
         (f"OnboarderRole.{STATEMENT}.5.Condition", DROP),
+        (f"ReporterRole.{STATEMENT}.5.Condition", DROP),
     ],
     rules.each_role_enters_accounts_by_the_one_that_is_for_it: [
         (f"ScannerRole.{STATEMENT}.3.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"}),
         (f"RemediatorRole.{STATEMENT}.5.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${ReaderRoleName}"}),
         (f"SweeperRole.{STATEMENT}.1.Action", ["sqs:SendMessage", "sts:AssumeRole"]),
         (f"OnboarderRole.{STATEMENT}.5.Resource.1", DROP),
+        (f"ReporterRole.{STATEMENT}.5.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"}),
+        (f"IncidentRole.{STATEMENT}.1.Action", ["sqs:SendMessage", "sts:AssumeRole"]),
         (
             f"BaselineRole.{STATEMENT}.3.Resource",
             {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${ManagementRoleName}"},
@@ -300,6 +352,9 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.8", DROP),
         ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.13", DROP),
         ("OrganizationQueuePolicy.PolicyDocument.Statement.0.Condition", DROP),
+        ("IncidentsQueuePolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.2", DROP),
+        ("ReportsQueuePolicy.PolicyDocument.Statement.0.Principal", "*"),
+        ("UndeliveredEventsPolicy.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.18", DROP),
     ],
     rules.services_in_key_and_topic_policies_act_for_this_account: [
         ("Key.KeyPolicy.Statement.2.Condition", DROP),
@@ -309,6 +364,8 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("PolicyBucketPolicy.PolicyDocument.Statement.0.Resource", DROP),
         ("ReportsPolicy.PolicyDocument.Statement.0.Effect", "Allow"),
         ("ChangesDeadLettersPolicy.PolicyDocument.Statement.0", DROP),
+        ("IncidentsDeadLettersPolicy.PolicyDocument.Statement.0", DROP),
+        ("ReportsQueuePolicy.PolicyDocument.Statement.1", DROP),
     ],
     rules.the_kill_switch_is_shipped_off: [
         ("KillSwitch.Value", "on"),
@@ -321,6 +378,9 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("WebhookPolicy.Roles", [{"Ref": "RemediatorRole"}]),
         ("WebhookPolicy.Roles.2", DROP),
         ("WebhookPolicy.Roles.4", DROP),
+        ("WebhookPolicy.Roles.5", DROP),
+        (f"IncidentRole.{STATEMENT}.4", DROP),
+        (f"ReporterRole.{STATEMENT}.9.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
         (f"OnboarderRole.{STATEMENT}.12", DROP),
         (f"ScannerRole.{STATEMENT}.6", DROP),
     ],
@@ -399,6 +459,21 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
     ],
     rules.every_alarm_tells_somebody: [
         ("SuspiciousFindingsAlarm.AlarmActions", DROP),
+        ("RootUseAlarm.AlarmActions", DROP),
+    ],
+    rules.every_alarm_has_a_runbook: [
+        ("RootUseAlarm.AlarmDescription", "Root changed something, or signed in."),
+        ("RootUseAlarm.AlarmDescription", DROP),
+        ("RootUseAlarm.AlarmDescription", "Runbook: docs/runbooks.md#rootusealarm"),
+        ("JobsAgeAlarm.AlarmDescription", Replaced("#jobsagealarm", "#jobsalarm")),
+        ("JobsAgeAlarm.AlarmDescription", Replaced("docs/runbooks.md", "docs/alarms.md")),
+    ],
+    rules.functions_that_come_near_their_timeout_raise_an_alarm: [
+        ("IncidentResponderDurationAlarm.Threshold", 120000),
+        ("ComplianceReporterDurationAlarm.Threshold", 100),
+        ("CisRemediatorDurationAlarm.Statistic", "Average"),
+        ("FindingRouterDurationAlarm.Dimensions.0.Value", {"Ref": "CisRemediator"}),
+        ("AccountBaseline.Timeout", 600),
     ],
     rules.every_function_has_alarms_on_errors_and_throttles: [
         ("CisRemediatorErrorsAlarm.MetricName", "Throttles"),
@@ -421,6 +496,10 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("CriticalViolationsAlarm.Dimensions", [{"Name": "Severity", "Value": "CRITICAL"}]),
         ("SweepFailuresAlarm.Dimensions.0.Value", {"Ref": "SgSweepScanner"}),
         ("ChangesAgeAlarm.Dimensions.0.Value", {"Ref": "ChangesQueue"}),
+        ("RootUseAlarm.MetricName", "RootUses"),
+        ("ReportFailuresAlarm.Namespace", "Redress/Incidents"),
+        ("ScoringDurationAlarm.Dimensions", [{"Name": "Function", "Value": {"Ref": "IncidentResponder"}}]),
+        ("IncidentResponderErrorsAlarm.MetricName", "Error"),
     ],
     rules.dashboards_show_what_exists: [
         (DASHBOARD, Replaced('"RemediationActions"', '"Remediations"')),
@@ -434,10 +513,25 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (DASHBOARD, Replaced('"title": "Sweeps", ', "")),
         (DASHBOARD, Replaced('"region": "${AWS::Region}", ', "")),
         (DASHBOARD, Replaced('"widgets": [', '"widgets": [,')),
+        (OPERATIONS, Replaced('"Outcome", "held"', '"Outcome", "stopped"')),
+        (OPERATIONS, Replaced('"Outcome", "held"', '"Control", "held"')),
+        (OPERATIONS, Replaced('"ConcurrentExecutions"', '"ConcurrentRuns"')),
+        (OPERATIONS, Replaced('"Outcome", "held"', '"Outcome", "failed"')),
+        ("IamPostureDashboard.DashboardBody.Fn::Sub", Replaced('"UsersWithoutMfa"', '"UsersWithoutMFA"')),
+        ("SecurityPostureDashboard.DashboardBody.Fn::Sub", Replaced('"Redress/Report"', '"Redress/Reports"')),
     ],
     rules.everything_that_is_measured_is_shown: [
-        ("OrganizationDashboard.DashboardBody.Fn::Sub", Replaced('"BaselineDrift"', '"BaselineGood"')),
+        ("OrganizationDashboard.DashboardBody.Fn::Sub", Replaced('"BaselineFailures"', '"BaselineGood"')),
         (DASHBOARD, Replaced('["SecurityGroup/Compliance", "MassOperationsDetected"]', '["AWS/Lambda", "Errors"]')),
+        ("IamPostureDashboard.DashboardBody.Fn::Sub", Replaced('"OldAccessKeys"', '"UsersWithoutMfa"')),
+        (OPERATIONS, Replaced('["Redress", "RejectedEvents"],', "")),
+    ],
+    rules.every_function_queue_and_outcome_is_on_the_dashboard_of_operations: [
+        (OPERATIONS, Replaced('["Redress", "Outcomes", "Outcome", "put-back"],', "")),
+        (OPERATIONS, Replaced("${IncidentResponder}", "${FindingRouter}")),
+        (OPERATIONS, Replaced("${ReportsDeadLetters.QueueName}", "${UndeliveredEvents.QueueName}")),
+        (OPERATIONS, Replaced("${IncidentsQueue.QueueName}", "${ReportsQueue.QueueName}")),
+        (OPERATIONS, Replaced("${BaselineOrganization}", "${OnboardOrganization}")),
     ],
     rules.patterns_leave_room: [
         ("ImportedFindingsRule.EventPattern.source", ["aws.securityhub" * 200]),
@@ -454,6 +548,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
 MISTAKES_IN_REGIONS: dict[Rule, list[tuple[str, Any]]] = {
     rules.every_rule_target_has_dead_letters_and_retries: [
         ("SendChangesRule.Targets.0.RetryPolicy", DROP),
+        ("SendIncidentEventsRule.Targets.0.RetryPolicy", DROP),
     ],
     rules.patterns_leave_room: [
         ("SendChangesRule.EventPattern.source", ["aws.ec2" * 400]),
@@ -473,6 +568,7 @@ MISTAKES_IN_REGIONS: dict[Rule, list[tuple[str, Any]]] = {
     ],
     rules.targets_are_reached_by_a_role_that_can_do_no_more: [
         ("SendChangesRule.Targets.0.RoleArn", DROP),
+        ("SendIncidentEventsRule.Targets.0.RoleArn", DROP),
         ("SendChangesRule.Targets.0.Arn", {"Fn::Sub": "arn:${AWS::Partition}:events:*:*:event-bus/*"}),
         (f"SendChangesRole.{STATEMENT}.0.Action", ["events:PutEvents", "events:PutRule"]),
         (f"SendChangesRole.{STATEMENT}.0.Resource", {"Fn::Sub": "arn:${AWS::Partition}:events:*:*:event-bus/*"}),

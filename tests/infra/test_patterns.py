@@ -10,7 +10,22 @@ import boto3
 import pytest
 from botocore.validate import ParamValidator
 
-from patterns import BARE, BUSES, EVENTS, OPEN, REACHES, SETTLED, event, fixtures, matches, passed, patterns, reached
+from patterns import (
+    BARE,
+    BUSES,
+    EVENTS,
+    OPEN,
+    REACHES,
+    SETTLED,
+    event,
+    expected,
+    fixtures,
+    matches,
+    passed,
+    patterns,
+    reached,
+)
+from rules import OUTCOMES
 from stack import MEMBER_REGION, ORGANIZATION, REGION, ROOT, SUITE, Stack, read
 
 NEW_AND_FAILED = {"detail": {"findings": {"Workflow": {"Status": ["NEW"]}, "Compliance": {"Status": ["FAILED"]}}}}
@@ -96,10 +111,14 @@ SENDERS = pytest.mark.parametrize(
     ("sender", "sending", "waiting", "folder"),
     [
         (MEMBER_REGION, "SendChangesRule", "SecurityGroupChangesRule", "cloudtrail"),
+        (MEMBER_REGION, "SendIncidentEventsRule", "IncidentEventsRule", "incidents"),
+        (SUITE, "OwnIncidentEventsRule", "IncidentEventsRule", "incidents"),
         (ORGANIZATION, "SendOrganizationChangesRule", "OrganizationChangesRule", "organizations"),
     ],
-    ids=["members", "management account"],
+    ids=["members", "incidents of members", "incidents of the suite's own account", "management account"],
 )
+# What is waited for on the shelf by its name: calls, and findings by the first two parts of their type.
+CALLS = {"cloudtrail": "SecurityGroupChangesRule", "organizations": "OrganizationChangesRule"}
 
 
 @SENDERS
@@ -111,20 +130,157 @@ def test_what_is_sent_is_what_the_suite_waits_for(sender: Path, sending: str, wa
 @SENDERS
 def test_nothing_else_is_sent(sender: Path, sending: str, waiting: str, folder: str) -> None:
     stack = Stack.of(read(sender))
-    sent = {path.parent.name for path in fixtures() if sending in reached(stack, event(path))}
-    assert sent == {folder}
+    sent = {path for path in fixtures() if sending in reached(stack, event(path))}
+    assert sent == {path for path in fixtures() if waiting in expected(path)}
+    assert folder in {path.parent.name for path in sent}
 
 
-@SENDERS
-def test_every_call_that_is_waited_for_is_on_the_shelf_under_its_name(
-    sender: Path, sending: str, waiting: str, folder: str
-) -> None:
+@pytest.mark.parametrize(("folder", "waiting"), CALLS.items(), ids=list(CALLS))
+def test_every_call_that_is_waited_for_is_on_the_shelf_under_its_name(folder: str, waiting: str) -> None:
     waited = dict(patterns(Stack.of(read(SUITE))))[waiting]["detail"]["eventName"]
     assert {path.stem for path in (EVENTS / folder).glob("*.json")} == set(waited)
     for path in (EVENTS / folder).glob("*.json"):
         detail = event(path)["detail"]
         assert detail["eventName"] == path.stem
         assert detail["readOnly"] is False, f"EventBridge does not tell {path.name}"
+
+
+# What is of high risk, by the service that is called.
+HIGH_RISK = {
+    "cloudtrail": {"DeleteTrail", "PutEventSelectors", "StopLogging", "UpdateTrail"},
+    "config": {"DeleteConfigurationRecorder", "StopConfigurationRecorder"},
+    "guardduty": {"DeleteDetector", "UpdateDetector"},
+    "iam": {
+        "AddUserToGroup",
+        "AttachGroupPolicy",
+        "AttachRolePolicy",
+        "AttachUserPolicy",
+        "CreateAccessKey",
+        "CreateLoginProfile",
+        "CreatePolicyVersion",
+        "CreateRole",
+        "CreateUser",
+        "DeactivateMFADevice",
+        "DeleteRolePermissionsBoundary",
+        "DeleteUserPermissionsBoundary",
+        "DeleteVirtualMFADevice",
+        "PutGroupPolicy",
+        "PutRolePolicy",
+        "PutUserPolicy",
+        "SetDefaultPolicyVersion",
+        "UpdateAccessKey",
+        "UpdateAssumeRolePolicy",
+        "UpdateLoginProfile",
+    },
+    "kms": {"DisableKey", "ScheduleKeyDeletion"},
+    "organizations": {"LeaveOrganization"},
+    "s3": {
+        "DeleteAccountPublicAccessBlock",
+        "DeleteBucketPublicAccessBlock",
+        "DeletePublicAccessBlock",
+        "PutAccountPublicAccessBlock",
+        "PutBucketAcl",
+        "PutBucketPolicy",
+        "PutBucketPublicAccessBlock",
+    },
+    "securityhub": {"BatchDisableStandards", "DisableSecurityHub"},
+    "signin": {"ConsoleLogin"},
+}
+
+
+def incidents(type_: str) -> dict[str, dict[str, Any]]:
+    told = {path.stem: event(path) for path in (EVENTS / "incidents").glob("*.json")}
+    return {stem: one for stem, one in told.items() if one["detail-type"] == type_}
+
+
+def test_every_call_of_high_risk_is_waited_for_and_on_the_shelf() -> None:
+    named, by_root, _ = dict(patterns(Stack.of(read(SUITE))))["IncidentEventsRule"]["detail"]["$or"]
+    assert set(named["eventSource"]) == {f"{service}.amazonaws.com" for service in HIGH_RISK}
+    assert set(named["eventName"]) == {name for names in HIGH_RISK.values() for name in names}
+    assert by_root == {"userIdentity": {"type": ["Root"]}, "readOnly": [False]}
+    calls = incidents("AWS API Call via CloudTrail") | incidents("AWS Console Sign In via CloudTrail")
+    for stem, one in calls.items():
+        detail = one["detail"]
+        service = detail["eventSource"].partition(".")[0]
+        assert (detail["eventName"], one["source"]) == (stem.partition("-")[0], f"aws.{service}")
+        assert detail["readOnly"] is False, f"EventBridge does not tell {stem}"
+        assert detail["eventName"] in HIGH_RISK[service] or detail["userIdentity"]["type"] == "Root", stem
+    assert {name for names in HIGH_RISK.values() for name in names} <= calls.keys()
+
+
+def test_no_event_of_the_shelf_tells_a_secret() -> None:
+    for path in fixtures():
+        assert not re.search(r'"(secretAccessKey|password|sessionToken)"', path.read_text()), path.name
+
+
+def test_sign_ins_are_on_the_shelf_with_and_without_a_second_factor() -> None:
+    told = [one["detail"] for one in incidents("AWS Console Sign In via CloudTrail").values()]
+    assert {detail["additionalEventData"]["MFAUsed"] for detail in told} == {"Yes", "No"}
+    assert {detail["responseElements"]["ConsoleLogin"] for detail in told} == {"Success", "Failure"}
+    assert {detail["userIdentity"]["type"] for detail in told} == {"IAMUser", "Root"}
+    assert {detail["eventType"] for detail in told} == {"AwsConsoleSignIn"}
+
+
+def test_findings_of_guardduty_are_of_three_kinds() -> None:
+    told = incidents("GuardDuty Finding")
+    assert {stem: one["detail"]["type"].partition("/")[0].replace(":", ".") for stem, one in told.items()} == {
+        stem: stem for stem in ("UnauthorizedAccess.IAMUser", "CryptoCurrency.EC2", "Policy.S3")
+    }
+    client = boto3.client("guardduty", region_name=REGION, aws_access_key_id="none", aws_secret_access_key="none")
+    finding = client.meta.service_model.shape_for("Finding")
+    for one in told.values():
+        detail = one["detail"]
+        assert (detail["accountId"], detail["region"]) == (one["account"], one["region"])
+        assert {name[0].lower() + name[1:] for name in finding.required_members} <= detail.keys()
+
+
+@pytest.mark.parametrize(
+    ("severity", "told"), [(1, False), (3.9, False), (4, True), (6.5, True), (8.9, True), (9.5, True)]
+)
+def test_findings_of_guardduty_are_told_from_medium_on(severity: float, told: bool) -> None:
+    found = copy.deepcopy(event(EVENTS / "incidents" / "CryptoCurrency.EC2.json"))
+    found["detail"]["severity"] = severity
+    assert bool(reached(Stack.of(read(SUITE)), found)) is told
+
+
+@pytest.mark.parametrize("name", ["StopLogging", "CreateAccessKey", "ConsoleLogin"])
+def test_a_call_that_failed_is_told_as_well(name: str) -> None:
+    tried = copy.deepcopy(event(EVENTS / "incidents" / f"{name}.json"))
+    tried["detail"] |= {"errorCode": "AccessDenied", "errorMessage": "not authorized", "responseElements": None}
+    assert reached(Stack.of(read(SUITE)), tried) == expected(EVENTS / "incidents" / f"{name}.json")
+
+
+def test_whatever_root_changes_is_told_to_both_where_it_is_of_a_security_group() -> None:
+    changed = copy.deepcopy(event(EVENTS / CHANGE))
+    changed["detail"]["userIdentity"] = event(EVENTS / "incidents" / "CreateBucket-root.json")["detail"]["userIdentity"]
+    assert reached(Stack.of(read(SUITE)), changed) == {
+        "SecurityGroupChangesRule",
+        "IncidentEventsRule",
+        "OwnIncidentEventsRule",
+    }
+
+
+def test_answers_to_incidents_are_told_by_their_event_and_what_a_person_does_by_its_control() -> None:
+    waited = dict(patterns(Stack.of(read(SUITE))))["IncidentOutcomesRule"]["detail"]["$or"]
+    assert waited[0] == {"event": [{"prefix": "incident-"}]}
+    told = {path.stem: event(path)["detail"] for path in (EVENTS / "incident-outcomes").glob("*.json")}
+    by_person = {stem for stem, detail in told.items() if not detail["event"].startswith("incident-")}
+    assert by_person == {"approved", "undone"}
+    assert all("by" in told[stem] for stem in by_person)
+    for stem in by_person:
+        lookalike = copy.deepcopy(event(EVENTS / "incident-outcomes" / f"{stem}.json"))
+        lookalike["detail"]["controls"] = ["S3.5"]
+        assert not reached(Stack.of(read(SUITE)), lookalike)
+
+
+def test_the_controls_that_answer_incidents_are_those_that_are_waited_for() -> None:
+    source = (ROOT / "crates" / "incidents" / "src" / "response.rs").read_text()
+    asked = re.findall(r'^const \w+: &str = "([A-Za-z0-9]+\.[0-9]+)";$', source, re.MULTILINE)
+    waited = dict(patterns(Stack.of(read(SUITE))))["IncidentOutcomesRule"]["detail"]["$or"][1]["controls"]
+    assert asked
+    assert {re.sub(r"^Incident\..*", "Incident.", control) for control in asked} == {
+        control if isinstance(control, str) else control["prefix"] for control in waited
+    }
 
 
 def test_results_are_told_by_the_service_itself() -> None:
@@ -137,7 +293,7 @@ def test_results_are_told_by_the_service_itself() -> None:
         assert told["detail"]["serviceEventDetails"], path.name
 
 
-@pytest.mark.parametrize("folder", ["cloudtrail", "organizations", "ignored"])
+@pytest.mark.parametrize("folder", ["cloudtrail", "incidents", "organizations", "ignored"])
 def test_calls_are_told_by_cloudtrail_as_the_envelope_says(folder: str) -> None:
     told = [event(path) for path in (EVENTS / folder).glob("*.json")]
     told = [one for one in told if one["detail-type"].endswith(" via CloudTrail")]
@@ -158,7 +314,8 @@ def test_the_outcomes_that_are_waited_for_are_words_of_the_model() -> None:
     (words,) = re.findall(r"pub fn word\(.*?\{(.*?)\n    \}", source, re.DOTALL)
     waited = dict(patterns(Stack.of(read(SUITE))))["SecurityGroupOutcomesRule"]["detail"]["outcome"]
     assert set(waited) == {tag}
-    assert set(waited[tag]) <= set(re.findall(r'=> "([a-z-]+)"', words))
+    assert set(waited[tag]) <= OUTCOMES
+    assert set(re.findall(r'=> "([a-z-]+)"', words)) == OUTCOMES
     assert {path.stem for path in (EVENTS / "outcomes").glob("*.json")} == set(waited[tag])
 
 
@@ -171,6 +328,13 @@ CAME = "organizations/CreateAccountResult.json"
 MOVED = "organizations/MoveAccount.json"
 ONBOARDING = "manual-onboarding/ManualOnboarding.json"
 BASELINE = "manual-baseline/ManualBaseline.json"
+REPORT = "manual-report/ManualReport.json"
+KEY = "incidents/CreateAccessKey.json"
+LOGIN = "incidents/ConsoleLogin.json"
+BY_ROOT = "incidents/CreateBucket-root.json"
+FINDING = "incidents/CryptoCurrency.EC2.json"
+CONTAINED = "incident-outcomes/remediated.json"
+APPROVED = "incident-outcomes/approved.json"
 
 
 @pytest.mark.parametrize(
@@ -210,12 +374,30 @@ BASELINE = "manual-baseline/ManualBaseline.json"
         (OUTCOME, "detail.controls", ["SecurityGroup.2", "S3.5"]),
         (OUTCOME, "detail.outcome.outcome", "planned"),
         (OUTCOME, "detail.outcome", "remediated"),
+        (REPORT, "source", "custom.security"),
+        (REPORT, "detail-type", "Compliance Report"),
+        (KEY, "source", "custom.iam"),
+        (KEY, "detail-type", "AWS Service Event via CloudTrail"),
+        (KEY, "detail.eventSource", "codecommit.amazonaws.com"),
+        (KEY, "detail.eventName", "CreateServiceSpecificCredential"),
+        (LOGIN, "source", "custom.signin"),
+        (LOGIN, "detail.eventName", "SwitchRole"),
+        (LOGIN, "detail-type", "AWS Console Action via CloudTrail"),
+        (BY_ROOT, "source", "custom.s3"),
+        (BY_ROOT, "detail.readOnly", True),
+        (BY_ROOT, "detail.userIdentity.type", "AssumedRole"),
+        (FINDING, "source", "custom.guardduty"),
+        (FINDING, "detail-type", "GuardDuty Malware Protection Object Scan Result"),
+        (FINDING, "detail.severity", 2.5),
+        (CONTAINED, "source", "redress.test"),
+        (APPROVED, "detail.outcome.outcome", "exempt"),
+        (APPROVED, "detail.controls", ["S3.5"]),
     ],
 )
 def test_what_is_not_a_failure_or_a_change_reaches_no_rule(path: str, steps: str, value: Any) -> None:
     stack = Stack.of(read(SUITE))
     near = copy.deepcopy(event(EVENTS / path))
-    assert len(reached(stack, near)) == 1
+    assert reached(stack, near) == expected(EVENTS / path)
     put(near, steps, value)
     assert not reached(stack, near)
 

@@ -262,6 +262,18 @@ VALUES = {
             "us-",
         ],
     ),
+    "IncidentPolicyKey": (
+        ["", "incidents.yaml", "redress/incidents_v2.json"],
+        ["/incidents.yaml", "redress/", "a//b", "a b", "a,b"],
+    ),
+    "ThreatListKeys": (
+        ["", "threats.txt", "lists/threats.txt,lists/tor-exits.csv"],
+        ["threats.txt,", ",threats.txt", "/threats.txt", "a.txt, b.txt", "a.txt;b.txt", "s3://lists/a.txt", "lists/"],
+    ),
+    "ReportSchedule": (
+        ["rate(1 day)", "rate(12 hours)", "cron(0 6 ? * MON *)"],
+        ["", "weekly", "rate(0 days)", "cron()"],
+    ),
     "ReaderRoleName": (["RedressReaderRole", "look_only@redress"], ["", "path/RedressReaderRole", "*", "r" * 65]),
     "SweepSchedule": (
         ["rate(15 minutes)", "rate(1 hour)", "rate(2 days)", "cron(0/10 * * * ? *)"],
@@ -360,8 +372,33 @@ def test_global_types_are_recorded_in_one_region() -> None:
 
 
 def test_what_is_optional_in_a_region_is_left_out_unless_asked_for() -> None:
-    always = {name for name, resource in read(MEMBER_REGION)["Resources"].items() if "Condition" not in resource}
-    assert always == {"SendChangesRule", "SendChangesRole"}
+    sent = {"SendIncidentEventsRule": "IsNotOfTheSuite"}
+    conditions = {name: resource.get("Condition") for name, resource in read(MEMBER_REGION)["Resources"].items()}
+    always = {name for name, condition in conditions.items() if condition == sent.get(name)}
+    assert always == {"SendChangesRule", "SendChangesRole", "SendIncidentEventsRule"}
+
+
+def test_what_may_be_an_incident_is_told_once() -> None:
+    """In the account and region of the suite by its own rule, and elsewhere by that which sends it there."""
+    bus = {"Ref": "ChangesBusArn"}
+    region, account = ({"Fn::Select": [at, {"Fn::Split": [":", bus]}]} for at in (3, 4))
+    own = [{"Fn::Sub": "${AWS::Region}:${AWS::AccountId}"}, {"Fn::Join": [":", [region, account]]}]
+    assert read(MEMBER_REGION)["Conditions"]["IsNotOfTheSuite"] == {"Fn::Not": [{"Fn::Equals": own}]}
+
+
+def test_every_runbook_says_what_an_alarm_means_and_what_to_do() -> None:
+    sections = re.split(r"^##+ ", (ROOT / rules.RUNBOOKS).read_text(), flags=re.MULTILINE)
+    told = {section.splitlines()[0]: section for section in sections if re.match(r"\w+Alarm\n", section)}
+    assert len(told) > 70
+    for name, section in told.items():
+        assert re.findall(r"^- \*\*(\w+)\*\*: \S", section, re.MULTILINE) == ["Means", "Look", "Do"], name
+
+
+def test_runbooks_speak_of_what_there_is() -> None:
+    known = read(SUITE)["Resources"].keys() | read(SUITE)["Parameters"].keys()
+    source = (ROOT / rules.RUNBOOKS).read_text()
+    named = set(re.findall(r"\b[A-Z]\w+(?:Alarm|Logs|Queue|DeadLetters|Schedule|Concurrency|Minutes|Keys)\b", source))
+    assert named - {"NumberOfMessagesSent"} <= known
 
 
 # The controls of CIS AWS Foundations v3.0.0 without a rule in the conformance pack, which says why.

@@ -29,6 +29,14 @@ impl Queue {
         call.message_group_id(lane).message_deduplication_id(once).send().await.called(ACTION).map(|_| ())
     }
 
+    /// Sends to a standard queue.
+    ///
+    /// # Errors
+    /// When it was not taken.
+    pub async fn send(&self, body: &str) -> Result<()> {
+        self.client.send_message().queue_url(&self.url).message_body(body).send().await.called(ACTION).map(|_| ())
+    }
+
     /// Sends to a standard queue, to be received after `seconds`, of which SQS takes 900 at most.
     ///
     /// # Errors

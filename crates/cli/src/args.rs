@@ -109,6 +109,9 @@ pub(crate) enum Command {
     /// Give every account what it is to have: Security Hub, a trail, recorders, detectors and more
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// Try the scoring of incidents: make events, or replay recorded ones
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Find out what is missing: credentials, deployment, roles, permissions, regions
     Doctor(Doctor),
     /// Print the completions of a shell
@@ -421,6 +424,57 @@ pub(crate) struct Baseline {
 
 /// What is on as the template is shipped.
 const SERVICES: &str = "security-hub,standards,cloudtrail,config,conformance-pack,guardduty,s3-public-access,ebs-encryption";
+
+/// What to do with events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Make realistic events of CloudTrail, and send them to a queue or print them; nothing they tell of was done
+    Send {
+        /// What they tell of
+        #[arg(long, value_enum, default_value_t = Scenario::Mixed)]
+        scenario: Scenario,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        count: usize,
+        /// The URL of the queue [default: standard output, an event in each line]
+        #[arg(long, value_name = "URL")]
+        queue: Option<String>,
+        /// The account that they are about
+        #[arg(long, value_name = "ID", default_value = "111122223333")]
+        account: AccountId,
+        /// The same number makes the same events, but for their times
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
+    /// Score recorded events, without asking or changing anything
+    Replay {
+        /// Files with events of EventBridge, or CloudTrail's log files unpacked; an event in each line, or a document; - for standard input
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// The policy on incidents, in JSON [default: what is shipped]
+        #[arg(long, value_name = "FILE")]
+        incident_policy: Option<PathBuf>,
+        /// Lists of bad addresses, in the formats of GuardDuty's lists
+        #[arg(long = "threat-list", value_name = "FILE")]
+        threat_lists: Vec<PathBuf>,
+        /// Show only what scores at least so much
+        #[arg(long, value_name = "POINTS", default_value_t = 0)]
+        least: u8,
+    },
+}
+
+/// What events tell of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// A pipeline and people doing their daily work
+    Normal,
+    /// People doing what they never did, from where they never were
+    Suspicious,
+    /// An intruder with stolen credentials
+    Attack,
+    /// Much of the first, and some of the others
+    Mixed,
+}
 
 /// What to examine.
 #[derive(Debug, Clone, Args)]

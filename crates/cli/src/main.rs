@@ -6,6 +6,7 @@ mod baseline;
 mod books;
 mod catalog;
 mod doctor;
+mod events;
 mod findings;
 mod groups;
 mod history;
@@ -84,6 +85,7 @@ async fn main() -> ExitCode {
         Command::Sg(command) => Box::pin(groups::run(printer, &site, command)).await,
         Command::Org(command) => Box::pin(organization::run(printer, site, command)).await,
         Command::Baseline(command) => Box::pin(baseline::run(printer, &site, command)).await,
+        Command::Events(command) => Box::pin(events::run(printer, command)).await,
         Command::Doctor(what) => Box::pin(doctor::doctor(printer, &site, what)).await,
         Command::Completions { shell } => {
             let mut text = Vec::new();

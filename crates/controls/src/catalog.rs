@@ -58,10 +58,7 @@ pub static BASELINE: &[&Entry] = &[
 ];
 
 /// The controls that incidents ask for.
-pub static INCIDENT: &[&Entry] = &[
-    &crate::incident::access_key_inactive::ENTRY,
-    &crate::incident::principal_locked_down::ENTRY,
-];
+pub static INCIDENT: &[&Entry] = &[&crate::incident::access_key_inactive::ENTRY, &crate::incident::principal_locked_down::ENTRY];
 
 /// The controls of the organization, which are about the management and the administrator's account.
 pub static ORGANIZATION: &[&Entry] = &[

@@ -204,6 +204,13 @@ fn actor(identity: &Json) -> Actor {
     Actor { kind, arn, key: text(identity, "/accessKeyId").map(str::to_owned), session }
 }
 
+impl Deed {
+    /// Who did it, in words: an ARN where one is told.
+    pub fn who(&self) -> String {
+        if self.actor.arn.is_empty() { format!("somebody in {}", self.account) } else { self.actor.arn.clone() }
+    }
+}
+
 impl Actor {
     /// The name of the user or role, without path.
     pub fn name(&self) -> &str {
@@ -267,7 +274,10 @@ fn worse(detail: &Json) -> BTreeSet<Worse> {
     }
     let is_open_acl = |acl: &str| ["public-read", "public-read-write", "authenticated-read"].contains(&acl);
     let acls = parameters.get("x-amz-acl").map(items).unwrap_or_default();
-    if acls.iter().filter_map(|acl| acl.as_str()).any(is_open_acl) {
+    // Grants name groups of everybody by address.
+    let grants = parameters.get("AccessControlPolicy").map(ToString::to_string).unwrap_or_default();
+    let is_granted = ["/groups/global/AllUsers", "/groups/global/AuthenticatedUsers"].iter().any(|group| grants.contains(group));
+    if is_granted || acls.iter().filter_map(|acl| acl.as_str()).any(is_open_acl) {
         worse.insert(Worse::Public);
     }
     worse

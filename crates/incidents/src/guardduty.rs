@@ -30,13 +30,14 @@ pub(crate) fn parse(detail: &Json) -> Option<Deed> {
     };
     let instance = text(detail, "/resource/instanceDetails/instanceId");
     let bucket = detail.pointer("/resource/s3BucketDetails/0/name").and_then(Json::as_str);
+    // Findings about buckets and instances name who did it, too.
     let target = match (kind, id, instance, bucket) {
+        (_, _, None, Some(bucket)) => Target::Bucket(bucket.to_owned()),
+        (_, _, Some(instance), _) => Target::Instance(instance.to_owned()),
         // A user's long-term key; what begins otherwise is of a session and ends by itself.
         (ActorKind::User, Some(id), ..) if id.starts_with("AKIA") => Target::Key { user: name.to_owned(), id: id.to_owned() },
         (ActorKind::User, ..) => Target::User(name.to_owned()),
         (ActorKind::Role, ..) => Target::Role(name.to_owned()),
-        (_, _, Some(instance), _) => Target::Instance(instance.to_owned()),
-        (_, _, _, Some(bucket)) => Target::Bucket(bucket.to_owned()),
         _ => Target::Other(text(detail, "/resource/resourceType").unwrap_or_default().to_owned()),
     };
     let calls = ["awsApiCallAction", "networkConnectionAction", "kubernetesApiCallAction"];
@@ -74,6 +75,14 @@ mod tests {
         assert_eq!(deed.target, Target::Key { user: "bob".into(), id: "AKIABOB".into() });
         assert_eq!((deed.kind, deed.from), (Kind::Finding { severity: 8.0 }, Some("203.0.113.9".parse().unwrap())));
         assert_eq!(deed.actor.arn, "arn:aws:iam::111122223333:user/bob");
+    }
+
+    #[test]
+    fn a_finding_about_a_bucket_names_the_bucket_whoever_opened_it() {
+        let finding = json!({"id": "f-3", "accountId": "111122223333", "region": "eu-west-1", "severity": 8, "updatedAt": "2026-11-21T10:00:00Z",
+            "type": "Policy:S3/BucketAnonymousAccessGranted", "resource": {"resourceType": "S3Bucket", "s3BucketDetails": [{"name": "open"}],
+            "accessKeyDetails": {"accessKeyId": "AKIABOB", "userName": "bob", "userType": "IAMUser"}}});
+        assert_eq!(parse(&finding).unwrap().target, Target::Bucket("open".into()));
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub fn chain(pieces: &[Evidence], head: Option<&Digest>) -> Result<(), String> {
 impl Incident {
     /// A new incident, about a deed.
     pub fn open(id: String, deed: &Deed, now: Timestamp) -> Self {
-        let actor = if deed.actor.arn.is_empty() { "somebody".to_owned() } else { deed.actor.arn.clone() };
+        let actor = deed.who();
         Self {
             id,
             opened: now,
@@ -160,12 +160,23 @@ impl Incident {
         true
     }
 
-    /// Notes what came of a response.
-    pub fn answered(&mut self, event: &str, outcome: &str, run: &str, said: &str, now: Timestamp) {
-        let Some(asked) = self.responses.iter_mut().find(|asked| asked.event == event || asked.run.as_deref() == Some(run)) else { return };
+    /// Notes what is asked for, under the event that its job carries.
+    pub fn ask(&mut self, response: Response, event: String, now: Timestamp) {
+        self.timeline.push(Moment { at: now, what: format!("asked for {} of {}", response.control, response.resource.id) });
+        self.responses.push(Asked { response, event, outcome: None, run: None });
+        self.updated = now;
+    }
+
+    /// Notes what came of what was asked for.
+    pub fn answered(&mut self, control: &str, resource: &str, outcome: &str, run: &str, said: &str, now: Timestamp) {
+        let is_it = |asked: &&mut Asked| asked.response.control == control && asked.response.resource.id == resource;
+        let Some(asked) = self.responses.iter_mut().find(is_it) else { return };
+        // A job that comes twice finds done what the first did; the first is the one that can be undone.
+        if outcome == "compliant" && asked.outcome.as_deref() == Some("remediated") {
+            return;
+        }
         asked.outcome = Some(outcome.to_owned());
         asked.run = Some(run.to_owned());
-        let control = asked.response.control.clone();
         self.timeline.push(Moment { at: now, what: format!("{control}: {said}") });
         self.updated = now;
         self.settle();

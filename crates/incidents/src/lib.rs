@@ -16,7 +16,7 @@ mod score;
 
 pub use deed::{Actor, ActorKind, Deed, Kind, NoDeed, Target, Worse};
 pub use habits::Habits;
-pub use incident::{Evidence, Incident, State, chain};
+pub use incident::{Asked, Evidence, Incident, Moment, State, chain};
 pub use lists::ThreatLists;
 pub use policy::{Policy, Thresholds, Weights};
 pub use response::{Response, respond};

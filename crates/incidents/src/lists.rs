@@ -20,7 +20,7 @@ fn net(text: &str) -> Option<IpNet> {
 }
 
 impl ThreatLists {
-    /// The same with a list: plain text, CSV (AlienVault, OTX, ProofPoint, FireEye) or STIX. Whatever stands between separators and is an
+    /// The same with a list: plain text, CSV (of several makers) or STIX. Whatever stands between separators and is an
     /// address or a network is taken; there is no other meaning that one could have in these formats.
     ///
     /// See <https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_upload-lists.html>.

@@ -65,7 +65,7 @@ pub fn respond(deed: &Deed, score: &Score, policy: &Policy, own_roles: &[String]
             plan.add(BUCKET, "AwsS3Bucket", id, deed.region.clone(), None);
         }
         Target::Trail(_) if is_done => {
-            plan.add(TRAIL, "AwsAccount", format!("AWS::::Account:{}", deed.account), deed.partition.global_region(), None)
+            plan.add(TRAIL, "AwsAccount", format!("AWS::::Account:{}", deed.account), deed.partition.global_region(), None);
         }
         _ => {}
     }

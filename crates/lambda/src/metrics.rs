@@ -53,11 +53,35 @@ pub enum Measure {
     BaselineFailures,
     /// Those that are not as they were in the last run.
     BaselineDrift,
+    /// Incidents that were opened.
+    IncidentsOpened,
+    /// Incidents in which all that was to be done is done.
+    IncidentsContained,
+    /// Incidents that wait for a person's yes.
+    IncidentsAwaitingApproval,
+    /// Responses that did not work.
+    ResponsesFailed,
+    /// Events that were scored.
+    EventsScored,
+    /// Events that scored high enough for an incident.
+    HighScores,
+    /// Changes and sign-ins by root.
+    RootUse,
+    /// Sign-ins at the console without a second factor.
+    ConsoleLoginsWithoutMfa,
+    /// Changes in IAM that scored high enough for an incident.
+    IamViolations,
+    /// Calls that stopped, deleted or blinded a trail.
+    CloudTrailStopped,
+    /// Events that could not be scored.
+    ScoringFailures,
+    /// Milliseconds that scoring an event took.
+    ScoringDuration,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
         Self::ComplianceViolations,
         Self::CriticalViolationsFound,
         Self::RemediationActions,
@@ -71,6 +95,18 @@ impl Measure {
         Self::BaselineGood,
         Self::BaselineFailures,
         Self::BaselineDrift,
+        Self::IncidentsOpened,
+        Self::IncidentsContained,
+        Self::IncidentsAwaitingApproval,
+        Self::ResponsesFailed,
+        Self::EventsScored,
+        Self::HighScores,
+        Self::RootUse,
+        Self::ConsoleLoginsWithoutMfa,
+        Self::IamViolations,
+        Self::CloudTrailStopped,
+        Self::ScoringFailures,
+        Self::ScoringDuration,
     ];
 
     /// The metric's name and unit.
@@ -89,12 +125,36 @@ impl Measure {
             Self::BaselineGood => ("BaselineGood", "Count"),
             Self::BaselineFailures => ("BaselineFailures", "Count"),
             Self::BaselineDrift => ("BaselineDrift", "Count"),
+            Self::IncidentsOpened => ("IncidentsOpened", "Count"),
+            Self::IncidentsContained => ("IncidentsContained", "Count"),
+            Self::IncidentsAwaitingApproval => ("IncidentsAwaitingApproval", "Count"),
+            Self::ResponsesFailed => ("ResponsesFailed", "Count"),
+            Self::EventsScored => ("EventsScored", "Count"),
+            Self::HighScores => ("HighScores", "Count"),
+            Self::RootUse => ("RootUse", "Count"),
+            Self::ConsoleLoginsWithoutMfa => ("ConsoleLoginsWithoutMfa", "Count"),
+            Self::IamViolations => ("IamViolations", "Count"),
+            Self::CloudTrailStopped => ("CloudTrailStopped", "Count"),
+            Self::ScoringFailures => ("ScoringFailures", "Count"),
+            Self::ScoringDuration => ("ScoringDuration", "Milliseconds"),
         }
     }
 
     /// The metric's namespace.
     pub fn namespace(self) -> &'static str {
         match self {
+            Self::IncidentsOpened
+            | Self::IncidentsContained
+            | Self::IncidentsAwaitingApproval
+            | Self::ResponsesFailed
+            | Self::EventsScored
+            | Self::HighScores
+            | Self::RootUse
+            | Self::ConsoleLoginsWithoutMfa
+            | Self::IamViolations
+            | Self::CloudTrailStopped
+            | Self::ScoringFailures
+            | Self::ScoringDuration => "Redress/Incidents",
             Self::Onboarded | Self::NotOnboarded | Self::BaselineGood | Self::BaselineFailures | Self::BaselineDrift => {
                 "Redress/Organization"
             }

@@ -97,8 +97,15 @@ impl Default for Options {
 }
 
 /// The functions' binaries.
-const FUNCTIONS: [&str; 6] =
-    ["finding-router", "cis-remediator", "finding-sweeper", "sg-compliance-scanner", "member-onboarder", "account-baseline"];
+const FUNCTIONS: [&str; 7] = [
+    "finding-router",
+    "cis-remediator",
+    "finding-sweeper",
+    "sg-compliance-scanner",
+    "member-onboarder",
+    "account-baseline",
+    "incident-responder",
+];
 
 impl LocalAws {
     /// Starts it with the suite deployed from its template.

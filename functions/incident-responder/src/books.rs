@@ -1,0 +1,89 @@
+//! The books of incidents: the record and its evidence in the reports' bucket, and what leads to them in the ledger's table.
+
+use jiff::{SignedDuration, Timestamp};
+use redress_aws::{Kind, Marks, Reports, Result, Sightings};
+use redress_incidents::{Deed, Evidence, Incident};
+use redress_model::Digest;
+
+/// The books.
+pub(crate) struct Books {
+    reports: Reports,
+    sightings: Sightings,
+}
+
+/// By actor: the incidents that are under way. By control and resource: those that asked for something.
+const OF_ACTOR: &str = "incidents-of-actor";
+const OF_RESPONSE: &str = "incidents-of-response";
+const OF_DEED: &str = "incidents-of-deed";
+
+/// The deeds of one actor within this time of its last are one incident.
+const TOGETHER: SignedDuration = SignedDuration::from_hours(1);
+
+fn folder(incident: &str) -> String {
+    // An id begins with its day.
+    let day = incident.get(..10).unwrap_or_default();
+    format!("incidents/{day}/{incident}")
+}
+
+impl Books {
+    pub(crate) fn new(reports: Reports, sightings: Sightings) -> Self {
+        Self { reports, sightings }
+    }
+
+    async fn read(&self, incident: &str) -> Result<Option<Incident>> {
+        // Who may not list a bucket is denied what is not there.
+        match self.reports.read(&format!("{}/incident.json", folder(incident))).await {
+            Err(error) if error.kind == Kind::Denied => Ok(None),
+            read => read,
+        }
+    }
+
+    async fn latest(&self, marks: &Marks) -> Result<Option<Incident>> {
+        match marks.iter().max_by_key(|(_, at)| **at) {
+            Some((id, _)) => self.read(id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The incident of a deed, and whether it is new: the one that has it already, the actor's of the last hour, or another.
+    pub(crate) async fn of(&self, deed: &Deed, who: &str, now: Timestamp) -> Result<(Incident, bool)> {
+        if let Some(known) = self.latest(&self.sightings.of(OF_DEED, &deed.id).await?).await? {
+            return Ok((known, false));
+        }
+        let under_way = self.latest(&self.sightings.of(OF_ACTOR, &format!("{} {who}", deed.account)).await?).await?;
+        if let Some(known) = under_way.filter(|incident| now.duration_since(incident.updated) < TOGETHER) {
+            return Ok((known, false));
+        }
+        let id = format!("{}-{}", now.strftime("%Y-%m-%d"), &Digest::of(deed.id.as_bytes()).as_str().get(..12).unwrap_or_default());
+        match self.read(&id).await? {
+            Some(known) => Ok((known, false)),
+            None => Ok((Incident::open(id, deed, now), true)),
+        }
+    }
+
+    /// The incident that asked for a control on a resource last.
+    pub(crate) async fn about(&self, control: &str, resource: &str) -> Result<Option<Incident>> {
+        self.latest(&self.sightings.of(OF_RESPONSE, &format!("{control} {resource}")).await?).await
+    }
+
+    /// Keeps a piece of evidence.
+    pub(crate) async fn keep_piece(&self, incident: &Incident, piece: &Evidence) -> Result<()> {
+        self.reports.write(&format!("{}/{:03}-{}.json", folder(&incident.id), piece.number, piece.what), piece).await
+    }
+
+    /// Keeps the record, and then what leads to it.
+    pub(crate) async fn keep(&self, incident: &Incident, who: &str) -> Result<()> {
+        let now = incident.updated;
+        self.reports.write(&format!("{}/incident.json", folder(&incident.id)), incident).await?;
+        let marks = Marks::from([(incident.id.clone(), now)]);
+        self.sightings.keep(OF_ACTOR, &format!("{} {who}", incident.account), &marks, now).await?;
+        for deed in &incident.deeds {
+            self.sightings.keep(OF_DEED, deed, &marks, now).await?;
+        }
+        for asked in &incident.responses {
+            let thing = format!("{} {}", asked.response.control, asked.response.resource.id);
+            self.sightings.keep(OF_RESPONSE, &thing, &marks, now).await?;
+        }
+        Ok(())
+    }
+}

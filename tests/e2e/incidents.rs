@@ -1,0 +1,257 @@
+//! Incidents: what somebody does is scored, contained, recorded and undone; and daily work is left alone.
+
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use redress_e2e::World;
+use redress_incidents::{Evidence, Incident, State, chain};
+use redress_model::{AccountId, Region};
+use redress_testkit::{events::unique, stage::Place};
+use serde_json::{Value as Json, json};
+
+use crate::{INCIDENTS, journeys::eventually, organization::answered, trial};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("incidents::an_attack_is_scored_contained_recorded_and_undone", attack),
+        trial("incidents::a_pipeline_doing_its_daily_work_is_left_alone", daily_work),
+        trial("incidents::the_same_event_twice_is_one_incident", twice),
+        trial("incidents::a_trail_that_somebody_stops_is_started_again", stopped_trail),
+        trial("incidents::between_the_thresholds_a_person_is_asked", asked),
+        trial("incidents::a_finding_of_guardduty_stops_the_key_that_it_names", finding),
+    ]
+}
+
+const BAD: &str = "198.51.100.66";
+
+async fn place() -> Place<'static> {
+    let call =
+        aws_sdk_s3::Client::new(INCIDENTS.admin()).put_object().bucket(INCIDENTS.local().output("PolicyBucket")).key("lists/bad.txt");
+    call.body(format!("# known\n{BAD}/32\n").into_bytes().into()).send().await.unwrap();
+    INCIDENTS.place().await
+}
+
+fn iam(place: &Place<'_>) -> aws_sdk_iam::Client {
+    aws_sdk_iam::Client::new(&place.sdk)
+}
+
+/// A user with an access key: its name and the key's id.
+async fn user(place: &Place<'_>, name: &str) -> (String, String) {
+    let name = format!("{name}-{}", unique());
+    iam(place).create_user().user_name(&name).send().await.unwrap();
+    let key = iam(place).create_access_key().user_name(&name).send().await.unwrap().access_key.unwrap();
+    (name, key.access_key_id)
+}
+
+async fn is_active(place: &Place<'_>, user: &str, key: &str) -> bool {
+    let keys = iam(place).list_access_keys().user_name(user).send().await.unwrap();
+    let key = keys.access_key_metadata().iter().find(|one| one.access_key_id() == Some(key)).unwrap();
+    key.status() == Some(&aws_sdk_iam::types::StatusType::Active)
+}
+
+async fn is_locked(place: &Place<'_>, user: &str) -> bool {
+    let answer = iam(place).list_attached_user_policies().user_name(user).send().await.unwrap();
+    answer.attached_policies().iter().any(|policy| policy.policy_name() == Some("RedressLockdown"))
+}
+
+fn by_user(place: &Place<'_>, name: &str) -> Json {
+    json!({"type": "IAMUser", "arn": format!("arn:aws:iam::{}:user/{name}", place.account), "accountId": place.account, "userName": name})
+}
+
+/// A call, as CloudTrail tells it.
+fn call(place: &Place<'_>, call: &str, who: Json, from: &str, parameters: Json, response: Json) -> Json {
+    let (service, name) = call.split_once(':').unwrap();
+    let at = jiff::Timestamp::now();
+    json!({"version": "0", "id": uuid(unique()), "source": format!("aws.{service}"), "detail-type": "AWS API Call via CloudTrail",
+        "account": place.account, "region": "us-east-1", "time": at, "resources": [], "detail": {
+        "eventVersion": "1.11", "eventID": uuid(unique()), "eventTime": at, "eventSource": format!("{service}.amazonaws.com"), "eventName": name,
+        "awsRegion": "us-east-1", "sourceIPAddress": from, "userAgent": "aws-cli/2", "userIdentity": who, "requestParameters": parameters,
+        "responseElements": response, "readOnly": false, "eventType": "AwsApiCall", "managementEvent": true, "recipientAccountId": place.account}})
+}
+
+fn uuid(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012}")
+}
+
+/// The incidents of an account, newest first.
+async fn incidents(world: &World, account: &AccountId) -> Vec<Incident> {
+    let client = aws_sdk_s3::Client::new(world.admin());
+    let bucket = world.local().output("ReportsBucket");
+    let listed = client.list_objects_v2().bucket(&bucket).prefix("incidents/").send().await.unwrap();
+    let mut all = Vec::new();
+    for key in listed.contents().iter().filter_map(|object| object.key()).filter(|key| key.ends_with("/incident.json")) {
+        let incident: Incident = serde_json::from_value(world.report(key).await.unwrap()).unwrap();
+        if incident.account == *account {
+            all.push(incident);
+        }
+    }
+    all.sort_by_key(|incident| std::cmp::Reverse(incident.opened));
+    all
+}
+
+/// The incidents of one actor. What tests stage as root is told, too.
+async fn of_actor(place: &Place<'_>, actor: &str) -> Vec<Incident> {
+    incidents(&INCIDENTS, &place.account).await.into_iter().filter(|incident| incident.actor.contains(actor)).collect()
+}
+
+async fn in_state(place: &Place<'_>, actor: &str, wanted: State) -> Incident {
+    let mut last = None;
+    for _ in 0..800 {
+        last = of_actor(place, actor).await.into_iter().next();
+        if let Some(incident) = last.clone().filter(|incident| incident.state == wanted) {
+            return incident;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let logs = INCIDENTS.local().logs("IncidentResponder");
+    panic!("no incident of {} is {wanted:?}: {last:#?}\n{}", place.account, logs[logs.len().saturating_sub(12)..].join("\n"))
+}
+
+/// The pieces of evidence of an incident, in order.
+async fn evidence(incident: &Incident) -> Vec<Evidence> {
+    let client = aws_sdk_s3::Client::new(INCIDENTS.admin());
+    let prefix = format!("incidents/{}/{}/", &incident.id[..10], incident.id);
+    let listed = client.list_objects_v2().bucket(INCIDENTS.local().output("ReportsBucket")).prefix(&prefix).send().await.unwrap();
+    let mut keys: Vec<String> = listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect();
+    keys.retain(|key| !key.ends_with("/incident.json"));
+    keys.sort();
+    let mut pieces = Vec::new();
+    for key in keys {
+        pieces.push(serde_json::from_value(INCIDENTS.report(&key).await.unwrap()).unwrap());
+    }
+    pieces
+}
+
+async fn attack() {
+    let place = place().await;
+    let ((bob, made), (mallory, own)) = (user(&place, "bob").await, user(&place, "mallory").await);
+    let key = json!({"accessKey": {"accessKeyId": made, "userName": bob, "status": "Active"}});
+    let event = call(&place, "iam:CreateAccessKey", by_user(&place, &mallory), BAD, json!({ "userName": bob }), key);
+    INCIDENTS.local().send_event(&event);
+    let incident = in_state(&place, &mallory, State::Contained).await;
+    assert_eq!(incident.score, 85, "{incident:#?}");
+    assert!(!is_active(&place, &bob, &made).await && !is_active(&place, &mallory, &own).await);
+    assert!(is_locked(&place, &mallory).await && !is_locked(&place, &bob).await, "the target is told apart from the actor");
+    // What comes meanwhile is evidence, too.
+    let pieces = eventually("the chain of evidence", async || {
+        let incident = of_actor(&place, &mallory).await.into_iter().next()?;
+        let pieces = evidence(&incident).await;
+        chain(&pieces, incident.head.as_ref()).is_ok().then_some(pieces)
+    })
+    .await;
+    assert_eq!(pieces[0].what, "deed", "evidence comes first");
+    for asked in &incident.responses {
+        let record = answered(&INCIDENTS, &place, asked.run.as_deref().unwrap(), "undo").await;
+        assert_eq!(record["outcome"]["outcome"], "undone", "{record:#}");
+    }
+    assert!(is_active(&place, &bob, &made).await && is_active(&place, &mallory, &own).await && !is_locked(&place, &mallory).await);
+    in_state(&place, &mallory, State::Undone).await;
+}
+
+async fn daily_work() {
+    let place = place().await;
+    let role = format!("arn:aws:iam::{}:role/deploy", place.account);
+    let who = json!({"type": "AssumedRole", "arn": format!("arn:aws:sts::{}:assumed-role/deploy/ci", place.account), "accountId": place.account,
+        "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role, "userName": "deploy"}}});
+    for name in ["AttachRolePolicy", "CreateRole", "PutRolePolicy"] {
+        let event = call(
+            &place,
+            &format!("iam:{name}"),
+            who.clone(),
+            "192.0.2.10",
+            json!({"roleName": "app", "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+            Json::Null,
+        );
+        INCIDENTS.local().send_event(&event);
+    }
+    let is_scored = |name: &&str| {
+        let logs = INCIDENTS.local().logs("IncidentResponder");
+        logs.iter().any(|line| line.contains("\"scored\"") && line.contains(&role) && line.contains(&format!("iam:{name}")))
+    };
+    let all = || ["AttachRolePolicy", "CreateRole", "PutRolePolicy"].iter().all(is_scored);
+    eventually("three scores", async || all().then_some(())).await;
+    assert!(of_actor(&place, "role/deploy").await.is_empty());
+    assert!(
+        INCIDENTS
+            .local()
+            .calls()
+            .iter()
+            .all(|call| call.account != place.account.as_str() || !call.principal.contains("RedressMemberRole"))
+    );
+}
+
+async fn twice() {
+    let place = place().await;
+    let (bob, made) = user(&place, "bob").await;
+    let (mallory, _) = user(&place, "mallory").await;
+    let key = json!({"accessKey": {"accessKeyId": made, "userName": bob}});
+    let event = call(&place, "iam:CreateAccessKey", by_user(&place, &mallory), BAD, json!({ "userName": bob }), key);
+    INCIDENTS.local().send_event(&event);
+    let first = in_state(&place, &mallory, State::Contained).await;
+    INCIDENTS.local().send_event(&event);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let all = of_actor(&place, &mallory).await;
+    assert_eq!((all.len(), all[0].deeds.len(), all[0].responses.len()), (1, 1, first.responses.len()), "{all:#?}");
+}
+
+async fn stopped_trail() {
+    let place = place().await;
+    let bucket = format!("trail-{}", place.account);
+    let s3 = aws_sdk_s3::Client::new(&place.sdk);
+    s3.create_bucket().bucket(&bucket).send().await.unwrap();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": ["s3:GetBucketAcl", "s3:PutObject"], "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]}]});
+    s3.put_bucket_policy().bucket(&bucket).policy(policy.to_string()).send().await.unwrap();
+    let trail = aws_sdk_cloudtrail::Client::new(&place.sdk);
+    let call = trail.create_trail().name("main").s3_bucket_name(&bucket).is_multi_region_trail(true).include_global_service_events(true);
+    call.send().await.unwrap();
+    trail.start_logging().name("main").send().await.unwrap();
+    // A call of the account itself, forwarded by its own rule.
+    trail.stop_logging().name("main").send().await.unwrap();
+    let is_logging = async || trail.get_trail_status().name("main").send().await.unwrap().is_logging == Some(true);
+    eventually("the trail that records again", async || is_logging().await.then_some(())).await;
+    let incident = in_state(&place, ":root", State::Contained).await;
+    assert!(incident.left.iter().any(|why| why.contains("root")), "root is told and not contained: {:?}", incident.left);
+}
+
+async fn asked() {
+    let place = place().await;
+    let (bob, made) = user(&place, "bob").await;
+    let key = json!({"accessKey": {"accessKeyId": made, "userName": bob}});
+    // A role from a bad address: 30 for the key, 45 for the list, 10 for a stranger; a role waits for a yes whatever the score.
+    let who = json!({"type": "AssumedRole", "arn": format!("arn:aws:sts::{}:assumed-role/ops/ann", place.account),
+        "sessionContext": {"sessionIssuer": {"arn": format!("arn:aws:iam::{}:role/ops", place.account)}}});
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+    iam(&place).create_role().role_name("ops").assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    INCIDENTS.local().send_event(&call(&place, "iam:CreateAccessKey", who, BAD, json!({ "userName": bob }), key));
+    let incident = in_state(&place, "role/ops", State::AwaitingApproval).await;
+    let of_role = incident.responses.iter().find(|asked| asked.response.control == "Incident.1").unwrap();
+    assert_eq!(of_role.outcome.as_deref(), Some("needs-approval"));
+    let has_lockdown = async || {
+        let answer = iam(&place).list_attached_role_policies().role_name("ops").send().await.unwrap();
+        answer.attached_policies().iter().any(|policy| policy.policy_name() == Some("RedressLockdown"))
+    };
+    assert!(!has_lockdown().await);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let record = answered(&INCIDENTS, &place, of_role.run.as_deref().unwrap(), "approved").await;
+    assert_eq!(record["outcome"]["outcome"], "remediated", "{record:#}");
+    assert!(has_lockdown().await);
+    in_state(&place, "role/ops", State::Contained).await;
+    let run = record["run"].as_str().unwrap().replace('-', "");
+    assert_eq!(answered(&INCIDENTS, &place, &run, "undo").await["outcome"]["outcome"], "undone");
+    assert!(!has_lockdown().await);
+}
+
+async fn finding() {
+    let place = place().await;
+    let (bob, key) = user(&place, "bob").await;
+    let region = Region::try_from("us-east-1").unwrap();
+    let event = json!({"version": "0", "id": uuid(unique()), "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "account": place.account,
+        "region": region, "time": jiff::Timestamp::now(), "resources": [], "detail": {
+        "schemaVersion": "2.0", "accountId": place.account, "region": region, "partition": "aws", "id": format!("f-{}", unique()), "severity": 8,
+        "type": "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom", "createdAt": jiff::Timestamp::now(), "updatedAt": jiff::Timestamp::now(),
+        "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"accessKeyId": key, "userName": bob, "userType": "IAMUser"}}}});
+    INCIDENTS.local().send_event(&event);
+    let incident = in_state(&place, &bob, State::Contained).await;
+    assert!(!is_active(&place, &bob, &key).await, "{incident:#?}");
+}
