@@ -3,6 +3,7 @@
 use redress_remediation::Entry;
 
 /// Every control of Security Hub.
+#[rustfmt::skip]
 pub static CATALOG: &[&Entry] = &[
     &crate::account::security_contact_given::ENTRY,
     &crate::cloudtrail::log_bucket_access_logged::ENTRY,
@@ -47,6 +48,7 @@ pub static CATALOG: &[&Entry] = &[
 ];
 
 /// The controls of the account baseline.
+#[rustfmt::skip]
 pub static BASELINE: &[&Entry] = &[
     &crate::baseline::audit_manager_registered::ENTRY,
     &crate::baseline::conformance_pack_deployed::ENTRY,
@@ -58,9 +60,14 @@ pub static BASELINE: &[&Entry] = &[
 ];
 
 /// The controls that incidents ask for.
-pub static INCIDENT: &[&Entry] = &[&crate::incident::access_key_inactive::ENTRY, &crate::incident::principal_locked_down::ENTRY];
+#[rustfmt::skip]
+pub static INCIDENT: &[&Entry] = &[
+    &crate::incident::access_key_inactive::ENTRY,
+    &crate::incident::principal_locked_down::ENTRY,
+];
 
 /// The controls of the organization, which are about the management and the administrator's account.
+#[rustfmt::skip]
 pub static ORGANIZATION: &[&Entry] = &[
     &crate::organization::accounts_are_members::ENTRY,
     &crate::organization::administrator_delegated::ENTRY,

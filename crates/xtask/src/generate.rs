@@ -5,6 +5,7 @@
 
 mod catalog;
 mod group_policy_schema;
+mod incident_policy;
 mod management_role;
 mod member_role;
 mod policy_schema;
@@ -28,6 +29,7 @@ fn all() -> io::Result<Vec<Generated>> {
     files.push(management_role::file()?);
     files.push(policy_schema::file()?);
     files.push(group_policy_schema::file()?);
+    files.extend(incident_policy::files()?);
     Ok(files)
 }
 
