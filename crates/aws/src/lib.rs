@@ -20,10 +20,12 @@ mod post;
 mod queue;
 mod reports;
 mod sdk;
+mod shelf;
 mod sightings;
 mod switch;
 mod timer;
 mod vault;
+mod verdicts;
 
 pub use account::Account;
 pub use bus::{Bus, EventBus, NoBus};
@@ -41,10 +43,12 @@ pub use post::{Channels, NoPost, Post};
 pub use queue::Queue;
 pub use reports::Reports;
 pub use sdk::{global_http, global_sdk};
+pub use shelf::{LONGEST_LINK, Shelf};
 pub use sightings::{Marks, Sightings};
 pub use switch::{NoSwitch, SsmSwitch, Switch};
 pub use timer::{NoTimer, OneShots, OwnPace, Timer, WakeTarget};
 pub use vault::{S3Vault, Vault};
+pub use verdicts::{ControlFindings, Standing, Verdict, Verdicts};
 
 /// What every method of the rim's traits returns.
 pub type Answer<'a, T> = futures::future::BoxFuture<'a, Result<T>>;
