@@ -77,11 +77,29 @@ pub enum Measure {
     ScoringFailures,
     /// Milliseconds that scoring an event took.
     ScoringDuration,
+    /// Controls that pass in an account.
+    PassedControls,
+    /// Those that fail.
+    FailedControls,
+    /// Those of which nothing is known.
+    NotAssessed,
+    /// Incidents by the root user.
+    RootUses,
+    /// Different roles that acted in incidents.
+    RolesAssumed,
+    /// Users that lack a second factor.
+    UsersWithoutMfa,
+    /// Users whose access keys are too old.
+    OldAccessKeys,
+    /// Incidents that are neither contained nor over.
+    OpenIncidents,
+    /// Parts of a report that could not be made.
+    ReportFailures,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 34] = [
         Self::ComplianceViolations,
         Self::CriticalViolationsFound,
         Self::RemediationActions,
@@ -107,6 +125,15 @@ impl Measure {
         Self::CloudTrailStopped,
         Self::ScoringFailures,
         Self::ScoringDuration,
+        Self::PassedControls,
+        Self::FailedControls,
+        Self::NotAssessed,
+        Self::RootUses,
+        Self::RolesAssumed,
+        Self::UsersWithoutMfa,
+        Self::OldAccessKeys,
+        Self::OpenIncidents,
+        Self::ReportFailures,
     ];
 
     /// The metric's name and unit.
@@ -137,6 +164,15 @@ impl Measure {
             Self::CloudTrailStopped => ("CloudTrailStopped", "Count"),
             Self::ScoringFailures => ("ScoringFailures", "Count"),
             Self::ScoringDuration => ("ScoringDuration", "Milliseconds"),
+            Self::PassedControls => ("PassedControls", "Count"),
+            Self::FailedControls => ("FailedControls", "Count"),
+            Self::NotAssessed => ("NotAssessed", "Count"),
+            Self::RootUses => ("RootUses", "Count"),
+            Self::RolesAssumed => ("RolesAssumed", "Count"),
+            Self::UsersWithoutMfa => ("UsersWithoutMfa", "Count"),
+            Self::OldAccessKeys => ("OldAccessKeys", "Count"),
+            Self::OpenIncidents => ("OpenIncidents", "Count"),
+            Self::ReportFailures => ("ReportFailures", "Count"),
         }
     }
 
@@ -155,6 +191,15 @@ impl Measure {
             | Self::CloudTrailStopped
             | Self::ScoringFailures
             | Self::ScoringDuration => "Redress/Incidents",
+            Self::PassedControls
+            | Self::FailedControls
+            | Self::NotAssessed
+            | Self::RootUses
+            | Self::RolesAssumed
+            | Self::UsersWithoutMfa
+            | Self::OldAccessKeys
+            | Self::OpenIncidents
+            | Self::ReportFailures => "Redress/Report",
             Self::Onboarded | Self::NotOnboarded | Self::BaselineGood | Self::BaselineFailures | Self::BaselineDrift => {
                 "Redress/Organization"
             }

@@ -1,0 +1,150 @@
+//! compliance-reporter: how the organization stands, as JSON, CSV and one page, each day and on demand.
+//!
+//! What is known is gathered ([`facts`]), counted ([`report`]) and written ([`table`], [`page`]); only the gathering asks anybody, and nothing
+//! is changed. It enters no account: identities are told by Security Hub's controls. What could not be read is said in the report, and never
+//! a zero. People get a link by the topic, which works as long as the function's session, and the place where the report stays.
+
+pub mod facts;
+mod gather;
+mod metrics;
+pub mod page;
+pub mod report;
+pub mod table;
+
+use aws_types::SdkConfig;
+use facts::Facts;
+use gather::{Names, Sources};
+use jiff::Timestamp;
+use redress_aws::{Channels, Clock, Error, LONGEST_LINK, Post, Result, SystemClock};
+use redress_lambda::{Env, EnvError, Function, Message};
+use redress_model::{AccountId, Arn};
+use report::Report;
+use serde_json::{Value as Json, json};
+use tracing::{error, info};
+
+/// The function with its collaborators.
+pub struct ComplianceReporter {
+    sources: Sources,
+    post: Channels,
+    bucket: String,
+    clock: SystemClock,
+}
+
+impl ComplianceReporter {
+    /// The function in its environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or wrong.
+    pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
+        let topic = env.text("REDRESS_TOPIC_ARN")?;
+        // All is in the same account as the topic: ours.
+        let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
+        let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
+        let bucket = env.text("REDRESS_REPORTS_BUCKET")?;
+        let names = Names {
+            ledger_table: env.text("REDRESS_LEDGER_TABLE")?,
+            reports_bucket: bucket.clone(),
+            policy_bucket: env.text("REDRESS_POLICY_BUCKET")?,
+            policy_key: env.optional("REDRESS_POLICY_KEY").unwrap_or_default(),
+        };
+        Ok(Self {
+            sources: Sources::new(sdk, names, &owner),
+            post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
+            bucket,
+            clock: SystemClock,
+        })
+    }
+
+    /// Makes the report of today, and tells people of it.
+    async fn make(&self, deadline: Timestamp) -> Result<Json> {
+        let facts: Facts = Box::pin(self.sources.gather(&self.clock, deadline)).await;
+        let report = Report::of(&facts);
+        drop(facts);
+        let page = self.write(&report).await?;
+        let link = self.sources.shelf().link(&page, LONGEST_LINK).await?;
+        metrics::emit(&report);
+        let (subject, body) = letter(&report, &link, &format!("s3://{}/{page}", self.bucket));
+        self.post.tell(&subject, &body).await?;
+        let totals = &report.posture.totals;
+        info!(day = report.day, passed = totals.passed, failed = totals.failed, gaps = report.gaps.len(), "reported");
+        Ok(json!({ "bucket": self.bucket, "page": page, "totals": totals, "gaps": report.gaps }))
+    }
+
+    /// Writes the documents under the day and as the latest, and says where the page is.
+    async fn write(&self, report: &Report) -> Result<String> {
+        let malformed = |why: String| Error::malformed("the report", why);
+        let json = serde_json::to_vec(report).map_err(|error| malformed(error.to_string()))?;
+        let csv = table::csv(report).map_err(malformed)?;
+        let html = page::html(report).into_bytes();
+        let documents =
+            [("json", "application/json", json), ("csv", "text/csv; charset=utf-8", csv), ("html", "text/html; charset=utf-8", html)];
+        for (end, kind, bytes) in documents {
+            self.sources.shelf().put(&format!("reports/{}/report.{end}", report.day), kind, bytes.clone()).await?;
+            self.sources.shelf().put(&format!("reports/latest.{end}"), kind, bytes).await?;
+        }
+        Ok(format!("reports/{}/report.html", report.day))
+    }
+}
+
+/// What people are told.
+fn letter(report: &Report, link: &str, place: &str) -> (String, String) {
+    let Report { posture, incidents, iam, remediations, exemptions, trend, gaps, .. } = report;
+    let rate = posture.totals.rate.map_or("nothing was assessed".into(), |rate| format!("{rate:.1} % of what was assessed passes"));
+    let change = match (trend.rate_change, &trend.since) {
+        (Some(change), Some(since)) => format!(" ({change:+.1} since {since})"),
+        _ => String::new(),
+    };
+    let fact = |key| iam.fact(key).and_then(|fact| fact.failing).map_or("not assessed".into(), |count| count.to_string());
+    let missing: Vec<_> = gaps.iter().map(|gap| format!("not complete  {}: {}\n", gap.part, gap.why)).collect();
+    let missing = missing.concat();
+    let body = format!(
+        "{missing}controls      {} passed, {} failed, {} not assessed\nincidents     {} open, {} by the root user\n\
+         identities    users without second factor: {}, with old access keys: {}\n\
+         remediations  {} done, {} held, {} failed, {} waiting for a person\nexemptions    {} end within 30 days\n\n\
+         The page, for as long as the session lasts that made this link (seven days at most, often a few hours):\n{link}\n\n\
+         It stays at {place}, beside report.json and report.csv.\n",
+        posture.totals.passed,
+        posture.totals.failed,
+        posture.totals.not_assessed,
+        incidents.open,
+        incidents.by_root,
+        fact("users_without_mfa"),
+        fact("old_access_keys"),
+        remediations.done,
+        remediations.held,
+        remediations.failed,
+        remediations.waiting,
+        exemptions.ending,
+    );
+    (format!("Redress: report of {}: {rate}{change}", report.day), body)
+}
+
+impl Function for ComplianceReporter {
+    /// Whatever asks for a report, it is the same report; a batch of wishes is one.
+    async fn handle(&self, batch: Vec<Message>, deadline: Timestamp) -> Vec<String> {
+        let Err(error) = Box::pin(self.make(deadline)).await else { return Vec::new() };
+        error!(%error, "comes again");
+        metrics::failed(self.clock.now());
+        batch.into_iter().map(|message| message.id).collect()
+    }
+
+    async fn answer(&self, _request: Json, deadline: Timestamp) -> std::result::Result<Json, String> {
+        Box::pin(self.make(deadline)).await.map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_the_figures_and_that_a_link_ends() {
+        let gaps = vec![facts::Gap { part: "posture", why: "time was up".into() }];
+        let report = Report::of(&Facts { as_of: "2026-11-21T12:00:00Z".parse().unwrap(), gaps, ..Facts::default() });
+        let (subject, body) = letter(&report, "https://link", "s3://bucket/page");
+        assert_eq!(subject, "Redress: report of 2026-11-21: nothing was assessed");
+        for part in ["https://link", "s3://bucket/page", "seven days at most", "not assessed", "time was up"] {
+            assert!(body.contains(part), "{part} is missing in\n{body}");
+        }
+    }
+}
