@@ -1,4 +1,4 @@
-# What the tests need is installed below, pinned, into .venv and .tools. Asked for are cargo, a C compiler, python3 with venv, bash and make.
+# What the tests need is installed below, pinned, into .venv and .tools. Asked for are cargo, a C compiler, python3 with venv, npm, bash and make.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ help: ## What there is to make
 demo: build venvs ## The main job, seen: a violation of every control in three accounts and two regions, set right or told, one undone; evidence in target/demo
 	@target/debug/xtask demo
 
-test: build venvs .venv/infra/.stamp ## Every test
+test: build venvs .venv/infra/.stamp .venv/chromium/.stamp ## Every test
 	$(CARGO) test --workspace --quiet
 	.venv/front/bin/python -m pytest -q tests/localaws
 	.venv/infra/bin/python -m pytest -q tests/infra
@@ -69,7 +69,7 @@ build:
 
 build-release:
 	$(CARGO) build --release --package finding-router --package cis-remediator --package finding-sweeper --package sg-compliance-scanner \
-		--package member-onboarder --package account-baseline --package incident-responder
+		--package member-onboarder --package account-baseline --package incident-responder --package compliance-reporter
 
 venvs: .venv/front/.stamp .venv/moto/.stamp
 
@@ -80,11 +80,18 @@ venvs: .venv/front/.stamp .venv/moto/.stamp
 .venv/c7n/.stamp: tests/bench/c7n.txt
 .venv/prowler/.stamp: tests/prowler/requirements.txt
 .venv/sra/.stamp: tests/prowler/sra.txt
+.venv/browser/.stamp: tests/browser/requirements.txt
 
 .venv/%/.stamp:
 	@echo "installing $< into .venv/$*"
 	@$(PYTHON) -m venv --clear .venv/$*
 	@.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# A Chromium that brings its own libraries and font, from the npm registry.
+.venv/chromium/.stamp: tests/browser/chromium.py .venv/browser/.stamp
+	@echo "installing Chromium into .venv/chromium"
+	@.venv/browser/bin/python tests/browser/chromium.py .venv/chromium
 	@touch $@
 
 .tools/bin/cargo-deny:

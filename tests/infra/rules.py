@@ -28,7 +28,7 @@ EVERY_RESOURCE = {
     "ScannerRole.ListAccountsAndRegions": "lists of everything have no resources to name",
     "OnboarderRole.ReadOrganization": "lists of everything have no resources to name",
     "BaselineRole.ReadOrganization": "lists of everything have no resources to name",
-    "ReporterRole.ListAccountsAndStandards": "lists of everything have no resources to name",
+    "ReporterRole.ListAccounts": "lists of everything have no resources to name",
     "BaselineRole.AskForAssociations": "lists of everything have no resources to name",
     "OnboarderRole.MakeFindingAggregators": "an aggregator has no name before it is made, and lists have none",
     "SweepStatesRole.Trace": "X-Ray has no resources to name",
@@ -186,7 +186,6 @@ ENTERED_BY = {
     "ScannerRole": ["ReaderRoleName"],
     "OnboarderRole": ["MemberRoleName", "ManagementRoleName"],
     "BaselineRole": ["MemberRoleName"],
-    "ReporterRole": ["ReaderRoleName"],
 }
 # What the administrator of Security Hub does of it, by its onboarder and nobody else of the suite.
 ADMINISTERS = {

@@ -197,7 +197,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("Reports.LifecycleConfiguration.Rules.5.NoncurrentVersionExpiration.NoncurrentDays", 30),
     ],
     rules.evidence_is_written_by_the_responder_alone: [
-        (f"ReporterRole.{STATEMENT}.7.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
+        (f"ReporterRole.{STATEMENT}.6.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
         (f"IncidentRole.{STATEMENT}.3.Action", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
         (f"ScannerRole.{STATEMENT}.5.Resource", {"Fn::Sub": "${Reports.Arn}/incidents/*"}),
     ],
@@ -247,14 +247,13 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         (f"RemediatorRole.{STATEMENT}.5.Resource", "arn:aws:iam::*:role/*"),
         (f"ScannerRole.{STATEMENT}.3.Condition", DROP),
         (f"OnboarderRole.{STATEMENT}.5.Condition", DROP),
-        (f"ReporterRole.{STATEMENT}.5.Condition", DROP),
     ],
     rules.each_role_enters_accounts_by_the_one_that_is_for_it: [
         (f"ScannerRole.{STATEMENT}.3.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"}),
         (f"RemediatorRole.{STATEMENT}.5.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${ReaderRoleName}"}),
         (f"SweeperRole.{STATEMENT}.1.Action", ["sqs:SendMessage", "sts:AssumeRole"]),
         (f"OnboarderRole.{STATEMENT}.5.Resource.1", DROP),
-        (f"ReporterRole.{STATEMENT}.5.Resource", {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"}),
+        (f"ReporterRole.{STATEMENT}.0.Action", ["sqs:ReceiveMessage", "sts:AssumeRole"]),
         (f"IncidentRole.{STATEMENT}.1.Action", ["sqs:SendMessage", "sts:AssumeRole"]),
         (
             f"BaselineRole.{STATEMENT}.3.Resource",
@@ -380,7 +379,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("WebhookPolicy.Roles.4", DROP),
         ("WebhookPolicy.Roles.5", DROP),
         (f"IncidentRole.{STATEMENT}.4", DROP),
-        (f"ReporterRole.{STATEMENT}.9.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
+        (f"ReporterRole.{STATEMENT}.8.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
         (f"OnboarderRole.{STATEMENT}.12", DROP),
         (f"ScannerRole.{STATEMENT}.6", DROP),
     ],

@@ -97,7 +97,7 @@ impl Default for Options {
 }
 
 /// The functions' binaries.
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 8] = [
     "finding-router",
     "cis-remediator",
     "finding-sweeper",
@@ -105,6 +105,7 @@ const FUNCTIONS: [&str; 7] = [
     "member-onboarder",
     "account-baseline",
     "incident-responder",
+    "compliance-reporter",
 ];
 
 impl LocalAws {
