@@ -86,7 +86,7 @@ class Shown:
     """A page as it is shown, and what happened meanwhile."""
 
     def __init__(self, browser: Browser, name: str, width: int, scheme: Any) -> None:
-        self.stem = f"{name}-{width}-{scheme}"
+        self.stem, self.width = f"{name}-{width}-{scheme}", width
         self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.page: Page = self.context.new_page()
         self.trouble: list[str] = []
@@ -99,12 +99,13 @@ class Shown:
         self.page.goto(self.url, wait_until="networkidle")
 
     def keep(self) -> None:
-        """Pictures of it, each no higher than the browser can surely take."""
+        """Pictures of it, piece by piece: the browser cannot surely take more than it shows."""
         (REPORTS / "png").mkdir(exist_ok=True)
-        size = self.page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]")
-        for number, top in enumerate(range(0, size[1], PICTURE)):
-            clip = {"x": 0, "y": top, "width": size[0], "height": min(PICTURE, size[1] - top)}
-            self.page.screenshot(path=REPORTS / "png" / f"{self.stem}-{number + 1}.png", full_page=True, clip=clip)
+        self.page.set_viewport_size({"width": self.width, "height": PICTURE})
+        for number, top in enumerate(range(0, self.page.evaluate("document.documentElement.scrollHeight"), PICTURE)):
+            self.page.evaluate("top => window.scrollTo(0, top)", top)
+            self.page.screenshot(path=REPORTS / "png" / f"{self.stem}-{number + 1}.png")
+        self.page.set_viewport_size({"width": self.width, "height": 900})
 
     def open_all(self) -> None:
         """Opens what is folded."""
