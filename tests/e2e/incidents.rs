@@ -59,7 +59,7 @@ fn by_user(place: &Place<'_>, name: &str) -> Json {
 }
 
 /// A call, as CloudTrail tells it.
-fn call(place: &Place<'_>, call: &str, who: Json, from: &str, parameters: Json, response: Json) -> Json {
+pub(crate) fn call(place: &Place<'_>, call: &str, who: Json, from: &str, parameters: Json, response: Json) -> Json {
     let (service, name) = call.split_once(':').unwrap();
     let at = jiff::Timestamp::now();
     json!({"version": "0", "id": uuid(unique()), "source": format!("aws.{service}"), "detail-type": "AWS API Call via CloudTrail",
@@ -90,20 +90,20 @@ async fn incidents(world: &World, account: &AccountId) -> Vec<Incident> {
 }
 
 /// The incidents of one actor. What tests stage as root is told, too.
-async fn of_actor(place: &Place<'_>, actor: &str) -> Vec<Incident> {
-    incidents(&INCIDENTS, &place.account).await.into_iter().filter(|incident| incident.actor.contains(actor)).collect()
+async fn of_actor(world: &World, place: &Place<'_>, actor: &str) -> Vec<Incident> {
+    incidents(world, &place.account).await.into_iter().filter(|incident| incident.actor.contains(actor)).collect()
 }
 
-async fn in_state(place: &Place<'_>, actor: &str, wanted: State) -> Incident {
+pub(crate) async fn in_state(world: &World, place: &Place<'_>, actor: &str, wanted: State) -> Incident {
     let mut last = None;
     for _ in 0..800 {
-        last = of_actor(place, actor).await.into_iter().next();
+        last = of_actor(world, place, actor).await.into_iter().next();
         if let Some(incident) = last.clone().filter(|incident| incident.state == wanted) {
             return incident;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let logs = INCIDENTS.local().logs("IncidentResponder");
+    let logs = world.local().logs("IncidentResponder");
     panic!("no incident of {} is {wanted:?}: {last:#?}\n{}", place.account, logs[logs.len().saturating_sub(12)..].join("\n"))
 }
 
@@ -128,13 +128,13 @@ async fn attack() {
     let key = json!({"accessKey": {"accessKeyId": made, "userName": bob, "status": "Active"}});
     let event = call(&place, "iam:CreateAccessKey", by_user(&place, &mallory), BAD, json!({ "userName": bob }), key);
     INCIDENTS.local().send_event(&event);
-    let incident = in_state(&place, &mallory, State::Contained).await;
+    let incident = in_state(&INCIDENTS, &place, &mallory, State::Contained).await;
     assert_eq!(incident.score, 85, "{incident:#?}");
     assert!(!is_active(&place, &bob, &made).await && !is_active(&place, &mallory, &own).await);
     assert!(is_locked(&place, &mallory).await && !is_locked(&place, &bob).await, "the target is told apart from the actor");
     // What comes meanwhile is evidence, too.
     let pieces = eventually("the chain of evidence", async || {
-        let incident = of_actor(&place, &mallory).await.into_iter().next()?;
+        let incident = of_actor(&INCIDENTS, &place, &mallory).await.into_iter().next()?;
         let pieces = evidence(&incident).await;
         chain(&pieces, incident.head.as_ref()).is_ok().then_some(pieces)
     })
@@ -145,7 +145,7 @@ async fn attack() {
         assert_eq!(record["outcome"]["outcome"], "undone", "{record:#}");
     }
     assert!(is_active(&place, &bob, &made).await && is_active(&place, &mallory, &own).await && !is_locked(&place, &mallory).await);
-    in_state(&place, &mallory, State::Undone).await;
+    in_state(&INCIDENTS, &place, &mallory, State::Undone).await;
 }
 
 async fn daily_work() {
@@ -170,7 +170,7 @@ async fn daily_work() {
     };
     let all = || ["AttachRolePolicy", "CreateRole", "PutRolePolicy"].iter().all(is_scored);
     eventually("three scores", async || all().then_some(())).await;
-    assert!(of_actor(&place, "role/deploy").await.is_empty());
+    assert!(of_actor(&INCIDENTS, &place, "role/deploy").await.is_empty());
     assert!(
         INCIDENTS
             .local()
@@ -187,10 +187,10 @@ async fn twice() {
     let key = json!({"accessKey": {"accessKeyId": made, "userName": bob}});
     let event = call(&place, "iam:CreateAccessKey", by_user(&place, &mallory), BAD, json!({ "userName": bob }), key);
     INCIDENTS.local().send_event(&event);
-    let first = in_state(&place, &mallory, State::Contained).await;
+    let first = in_state(&INCIDENTS, &place, &mallory, State::Contained).await;
     INCIDENTS.local().send_event(&event);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let all = of_actor(&place, &mallory).await;
+    let all = of_actor(&INCIDENTS, &place, &mallory).await;
     assert_eq!((all.len(), all[0].deeds.len(), all[0].responses.len()), (1, 1, first.responses.len()), "{all:#?}");
 }
 
@@ -210,7 +210,7 @@ async fn stopped_trail() {
     trail.stop_logging().name("main").send().await.unwrap();
     let is_logging = async || trail.get_trail_status().name("main").send().await.unwrap().is_logging == Some(true);
     eventually("the trail that records again", async || is_logging().await.then_some(())).await;
-    let incident = in_state(&place, ":root", State::Contained).await;
+    let incident = in_state(&INCIDENTS, &place, ":root", State::Contained).await;
     assert!(incident.left.iter().any(|why| why.contains("root")), "root is told and not contained: {:?}", incident.left);
 }
 
@@ -224,7 +224,7 @@ async fn asked() {
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
     iam(&place).create_role().role_name("ops").assume_role_policy_document(trust.to_string()).send().await.unwrap();
     INCIDENTS.local().send_event(&call(&place, "iam:CreateAccessKey", who, BAD, json!({ "userName": bob }), key));
-    let incident = in_state(&place, "role/ops", State::AwaitingApproval).await;
+    let incident = in_state(&INCIDENTS, &place, "role/ops", State::AwaitingApproval).await;
     let of_role = incident.responses.iter().find(|asked| asked.response.control == "Incident.1").unwrap();
     assert_eq!(of_role.outcome.as_deref(), Some("needs-approval"));
     let has_lockdown = async || {
@@ -236,7 +236,7 @@ async fn asked() {
     let record = answered(&INCIDENTS, &place, of_role.run.as_deref().unwrap(), "approved").await;
     assert_eq!(record["outcome"]["outcome"], "remediated", "{record:#}");
     assert!(has_lockdown().await);
-    in_state(&place, "role/ops", State::Contained).await;
+    in_state(&INCIDENTS, &place, "role/ops", State::Contained).await;
     let run = record["run"].as_str().unwrap().replace('-', "");
     assert_eq!(answered(&INCIDENTS, &place, &run, "undo").await["outcome"]["outcome"], "undone");
     assert!(!has_lockdown().await);
@@ -252,6 +252,6 @@ async fn finding() {
         "type": "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom", "createdAt": jiff::Timestamp::now(), "updatedAt": jiff::Timestamp::now(),
         "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"accessKeyId": key, "userName": bob, "userType": "IAMUser"}}}});
     INCIDENTS.local().send_event(&event);
-    let incident = in_state(&place, &bob, State::Contained).await;
+    let incident = in_state(&INCIDENTS, &place, &bob, State::Contained).await;
     assert!(!is_active(&place, &bob, &key).await, "{incident:#?}");
 }

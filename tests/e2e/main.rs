@@ -15,6 +15,7 @@ mod incidents;
 mod journeys;
 mod laws;
 mod organization;
+mod reports;
 mod sources;
 
 use std::{future::Future, ops::Deref, process::ExitCode, sync::OnceLock};
@@ -49,6 +50,9 @@ static GOVERNED: Deployed = Deployed { world: OnceLock::new(), options: organiza
 static INCIDENTS: Deployed =
     Deployed { world: OnceLock::new(), options: || Options::new().modes("auto").with("ThreatListKeys", "lists/bad.txt").forwarding() };
 
+/// The suite of an organization that is reported about.
+static REPORTS: Deployed = Deployed { world: OnceLock::new(), options: || Options::new().modes("auto") };
+
 fn organization() -> Options {
     let services = ["BaselineMacie", "BaselineInspector", "BaselineAuditManager"];
     let options = Options::new().modes("auto").with("Regions", "us-east-1,eu-west-1").organization();
@@ -61,7 +65,7 @@ fn guarded() -> Options {
 
 /// Every deployment that was started.
 fn worlds() -> impl Iterator<Item = &'static World> {
-    [&SHIPPED, &AUTO, &GUARDED, &ALONE, &GROUPS, &ORGANIZATION, &GOVERNED, &INCIDENTS]
+    [&SHIPPED, &AUTO, &GUARDED, &ALONE, &GROUPS, &ORGANIZATION, &GOVERNED, &INCIDENTS, &REPORTS]
         .into_iter()
         .filter_map(|deployed| deployed.world.get())
 }
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
     trials.extend(groups::trials());
     trials.extend(organization::trials());
     trials.extend(incidents::trials());
+    trials.extend(reports::trials());
     trials.extend(sources::trials());
     trials.extend(command::trials());
     trials.extend(laws::trials());

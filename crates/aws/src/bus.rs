@@ -3,8 +3,9 @@
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_types::SdkConfig;
 use redress_model::Record;
+use serde_json::Value as Json;
 
-use crate::{Answer, Called, Error, Kind};
+use crate::{Answer, Called, Error, Kind, Result};
 
 /// Where outcomes are announced.
 pub trait Bus: Send + Sync {
@@ -39,12 +40,25 @@ impl Bus for EventBus {
             let detail = serde_json::to_string(&public).map_err(|error| Error::malformed(ACTION, error.to_string()))?;
             let entry =
                 PutEventsRequestEntry::builder().event_bus_name(&self.name).source("redress").detail_type("Redress Outcome").detail(detail);
-            let answer = self.client.put_events().entries(entry.resources(&record.resource.id).build()).send().await.called(ACTION)?;
-            match answer.entries().iter().find_map(|entry| entry.error_message()) {
-                Some(why) => Err(Error::new(Kind::Unreachable, ACTION, why)),
-                None => Ok(()),
-            }
+            put(&self.client, entry.resources(&record.resource.id).build()).await
         })
+    }
+}
+
+/// Asks the deployed suite for something, as anybody in its account may who can put events: an event on the account's default bus.
+///
+/// # Errors
+/// When it was not taken.
+pub async fn ask(sdk: &SdkConfig, what: &str, detail: &Json) -> Result<()> {
+    let entry = PutEventsRequestEntry::builder().source("custom.security.compliance").detail_type(what).detail(detail.to_string());
+    put(&aws_sdk_eventbridge::Client::new(sdk), entry.build()).await
+}
+
+async fn put(client: &aws_sdk_eventbridge::Client, entry: PutEventsRequestEntry) -> Result<()> {
+    let answer = client.put_events().entries(entry).send().await.called(ACTION)?;
+    match answer.entries().iter().find_map(|entry| entry.error_message()) {
+        Some(why) => Err(Error::new(Kind::Unreachable, ACTION, why)),
+        None => Ok(()),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Deployment {
     pub modes: String,
     /// The sources that are listened to.
     pub sources: String,
+    /// The bucket of reports.
+    pub reports_bucket: String,
 }
 
 impl Deployment {

@@ -28,7 +28,7 @@ mod vault;
 mod verdicts;
 
 pub use account::Account;
-pub use bus::{Bus, EventBus, NoBus};
+pub use bus::{Bus, EventBus, NoBus, ask};
 pub use clock::{Clock, SystemClock};
 pub use deployment::Deployment;
 pub use error::{Called, Error, Kind, Result};

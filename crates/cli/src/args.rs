@@ -112,6 +112,12 @@ pub(crate) enum Command {
     /// Try the scoring of incidents: make events, or replay recorded ones
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Ask the deployed suite how the organization stands, and show its report
+    Report {
+        /// Show the latest report, and ask for none
+        #[arg(long)]
+        latest: bool,
+    },
     /// Find out what is missing: credentials, deployment, roles, permissions, regions
     Doctor(Doctor),
     /// Print the completions of a shell

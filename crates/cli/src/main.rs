@@ -14,6 +14,7 @@ mod organization;
 mod paint;
 mod policy;
 mod remediate;
+mod report;
 mod site;
 
 use std::{fmt, process::ExitCode};
@@ -86,6 +87,7 @@ async fn main() -> ExitCode {
         Command::Org(command) => Box::pin(organization::run(printer, site, command)).await,
         Command::Baseline(command) => Box::pin(baseline::run(printer, &site, command)).await,
         Command::Events(command) => Box::pin(events::run(printer, command)).await,
+        Command::Report { latest } => Box::pin(report::run(printer, latest)).await,
         Command::Doctor(what) => Box::pin(doctor::doctor(printer, &site, what)).await,
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -138,7 +138,7 @@ impl Site {
     }
 }
 
-fn not_deployed(error: &redress_aws::Error) -> Failure {
+pub(crate) fn not_deployed(error: &redress_aws::Error) -> Failure {
     Failure::new(format!("the deployed suite is not to be found in this account and region: {error}"))
 }
 

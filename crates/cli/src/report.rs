@@ -1,0 +1,102 @@
+//! How the organization stands, from a terminal: the deployed suite reports, and its report is shown.
+
+use std::time::Duration;
+
+use comfy_table::Cell;
+use jiff::{SignedDuration, Timestamp};
+use redress_aws::{Clock as _, Deployment, Kind, LONGEST_LINK, Reports, Shelf, SystemClock, ask, caller};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::{
+    Done, Ended, Failure,
+    paint::{self, Printer},
+    site::{not_deployed, sdk},
+};
+
+/// The reporter reads every finding of a large organization in less; it is cut off then.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(16);
+
+/// A standard, as the report counts it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Standard {
+    title: String,
+    passed: usize,
+    failed: usize,
+    not_assessed: usize,
+    rate: Option<f64>,
+}
+
+pub(crate) async fn run(printer: Printer, latest: bool) -> Done {
+    let sdk = sdk().await;
+    let caller = caller(&sdk).await?;
+    let deployment = Deployment::find(&sdk).await.map_err(|error| not_deployed(&error))?;
+    let reports = Reports::new(&sdk, deployment.reports_bucket.clone(), caller.account.clone());
+    let asked = SystemClock.now();
+    if !latest {
+        ask(&sdk, "Manual Report", &json!({ "requested_by": caller.arn })).await?;
+    }
+    let report = if latest { read(&reports).await? } else { Some(made_since(printer, &reports, asked).await?) };
+    let Some(report) = report else {
+        return Err(Failure::new("there is no report yet: redress report asks for one"));
+    };
+    if printer.json {
+        paint::value(&report);
+        return Ok(ended(&report));
+    }
+    let standards: Vec<Standard> =
+        serde_json::from_value(report["posture"]["standards"].clone()).map_err(|error| Failure::new(format!("the report: {error}")))?;
+    printer.rows(&standards, &["standard", "passed", "failed", "not assessed", "rate"], |standard| {
+        let rate = standard.rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %"));
+        let Standard { title, passed, failed, not_assessed, .. } = standard;
+        vec![Cell::new(title), Cell::new(passed), Cell::new(failed), Cell::new(not_assessed), Cell::new(rate)]
+    });
+    let count = |pointer: &str| report.pointer(pointer).and_then(Json::as_u64).map_or_else(|| "-".to_owned(), |count| count.to_string());
+    printer.hint(&format!(
+        "incidents: {} open, {} contained; remediations: {} done, {} held, {} failed; exemptions that end within 30 days: {}",
+        count("/incidents/open"),
+        count("/incidents/contained"),
+        count("/remediations/done"),
+        count("/remediations/held"),
+        count("/remediations/failed"),
+        count("/exemptions/ending"),
+    ));
+    for gap in report["gaps"].as_array().into_iter().flatten() {
+        printer.hint(&format!("not complete: {}: {}", gap["part"].as_str().unwrap_or_default(), gap["why"].as_str().unwrap_or_default()));
+    }
+    let page = format!("reports/{}/report.html", report["day"].as_str().unwrap_or_default());
+    let shelf = Shelf::new(&sdk, deployment.reports_bucket.clone(), caller.account);
+    let link = shelf.link(&page, LONGEST_LINK).await?;
+    printer
+        .hint(&format!("s3://{}/{page}, and for whoever has this link, as long as your session lasts:\n{link}", deployment.reports_bucket));
+    Ok(ended(&report))
+}
+
+/// What could not be read is for somebody to look at.
+fn ended(report: &Json) -> Ended {
+    if report["gaps"].as_array().is_some_and(Vec::is_empty) { Ended::Well } else { Ended::WithSomethingToDo }
+}
+
+async fn read(reports: &Reports) -> Result<Option<Json>, Failure> {
+    // Who may not list a bucket is denied what is not there.
+    match reports.read("reports/latest.json").await {
+        Err(error) if error.kind == Kind::Denied => Ok(None),
+        read => Ok(read?),
+    }
+}
+
+async fn made_since(printer: Printer, reports: &Reports, asked: Timestamp) -> Result<Json, Failure> {
+    printer.hint("asked; a large organization takes minutes");
+    while SystemClock.now().duration_since(asked) < PATIENCE {
+        let report = read(reports).await?;
+        // A report says its time to the second.
+        let is_new = |report: &Json| {
+            report["as_of"].as_str().and_then(|at| at.parse().ok()).is_some_and(|at: Timestamp| at.as_second() >= asked.as_second())
+        };
+        if let Some(report) = report.filter(is_new) {
+            return Ok(report);
+        }
+        SystemClock.sleep(Duration::from_secs(1)).await;
+    }
+    Err(Failure::new("no report came: see the log of ComplianceReporter and docs/runbooks.md, or the one before with --latest"))
+}
