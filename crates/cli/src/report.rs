@@ -14,8 +14,31 @@ use crate::{
     site::{not_deployed, sdk},
 };
 
+/// The latest report.
+const LATEST: &str = "reports/latest.json";
+
 /// The reporter reads every finding of a large organization in less; it is cut off then.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(16);
+
+/// A report, as far as it is shown here.
+#[derive(Debug, Deserialize)]
+struct Shown {
+    day: String,
+    as_of: Timestamp,
+    gaps: Vec<Gap>,
+    posture: Posture,
+}
+
+#[derive(Debug, Deserialize)]
+struct Gap {
+    part: String,
+    why: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Posture {
+    standards: Vec<Standard>,
+}
 
 /// A standard, as the report counts it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,16 +60,16 @@ pub(crate) async fn run(printer: Printer, latest: bool) -> Done {
         ask(&sdk, "Manual Report", &json!({ "requested_by": caller.arn })).await?;
     }
     let report = if latest { read(&reports).await? } else { Some(made_since(printer, &reports, asked).await?) };
-    let Some(report) = report else {
+    let Some((report, shown)) = report else {
         return Err(Failure::new("there is no report yet: redress report asks for one"));
     };
+    // What could not be read is for somebody to look at.
+    let ended = if shown.gaps.is_empty() { Ended::Well } else { Ended::WithSomethingToDo };
     if printer.json {
         paint::value(&report);
-        return Ok(ended(&report));
+        return Ok(ended);
     }
-    let standards: Vec<Standard> =
-        serde_json::from_value(report["posture"]["standards"].clone()).map_err(|error| Failure::new(format!("the report: {error}")))?;
-    printer.rows(&standards, &["standard", "passed", "failed", "not assessed", "rate"], |standard| {
+    printer.rows(&shown.posture.standards, &["standard", "passed", "failed", "not assessed", "rate"], |standard| {
         let rate = standard.rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %"));
         let Standard { title, passed, failed, not_assessed, .. } = standard;
         vec![Cell::new(title), Cell::new(passed), Cell::new(failed), Cell::new(not_assessed), Cell::new(rate)]
@@ -61,40 +84,33 @@ pub(crate) async fn run(printer: Printer, latest: bool) -> Done {
         count("/remediations/failed"),
         count("/exemptions/ending"),
     ));
-    for gap in report["gaps"].as_array().into_iter().flatten() {
-        printer.hint(&format!("not complete: {}: {}", gap["part"].as_str().unwrap_or_default(), gap["why"].as_str().unwrap_or_default()));
+    for Gap { part, why } in &shown.gaps {
+        printer.hint(&format!("not complete: {part}: {why}"));
     }
-    let page = format!("reports/{}/report.html", report["day"].as_str().unwrap_or_default());
+    let page = format!("reports/{}/report.html", shown.day);
     let shelf = Shelf::new(&sdk, deployment.reports_bucket.clone(), caller.account);
     let link = shelf.link(&page, LONGEST_LINK).await?;
     printer
         .hint(&format!("s3://{}/{page}, and for whoever has this link, as long as your session lasts:\n{link}", deployment.reports_bucket));
-    Ok(ended(&report))
+    Ok(ended)
 }
 
-/// What could not be read is for somebody to look at.
-fn ended(report: &Json) -> Ended {
-    if report["gaps"].as_array().is_some_and(Vec::is_empty) { Ended::Well } else { Ended::WithSomethingToDo }
-}
-
-async fn read(reports: &Reports) -> Result<Option<Json>, Failure> {
+async fn read(reports: &Reports) -> Result<Option<(Json, Shown)>, Failure> {
     // Who may not list a bucket is denied what is not there.
-    match reports.read("reports/latest.json").await {
-        Err(error) if error.kind == Kind::Denied => Ok(None),
-        read => Ok(read?),
-    }
+    let report: Option<Json> = match reports.read(LATEST).await {
+        Err(error) if error.kind == Kind::Denied => None,
+        read => read?,
+    };
+    let shown = |report: Json| Ok((report.clone(), serde_json::from_value(report)?));
+    report.map(shown).transpose().map_err(|error: serde_json::Error| Failure::new(format!("{LATEST}: {error}")))
 }
 
-async fn made_since(printer: Printer, reports: &Reports, asked: Timestamp) -> Result<Json, Failure> {
+async fn made_since(printer: Printer, reports: &Reports, asked: Timestamp) -> Result<(Json, Shown), Failure> {
     printer.hint("asked; a large organization takes minutes");
     while SystemClock.now().duration_since(asked) < PATIENCE {
-        let report = read(reports).await?;
         // A report says its time to the second.
-        let is_new = |report: &Json| {
-            report["as_of"].as_str().and_then(|at| at.parse().ok()).is_some_and(|at: Timestamp| at.as_second() >= asked.as_second())
-        };
-        if let Some(report) = report.filter(is_new) {
-            return Ok(report);
+        if let Some(made) = read(reports).await?.filter(|(_, shown)| shown.as_of.as_second() >= asked.as_second()) {
+            return Ok(made);
         }
         SystemClock.sleep(Duration::from_secs(1)).await;
     }
