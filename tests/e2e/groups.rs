@@ -323,11 +323,11 @@ async fn no_triggers() {
         GROUPS.local().logs("SgComplianceScanner").iter().any(is_left).then_some(())
     })
     .await;
-    // The creation, the two changes, and the end of the job: no more looks than that.
+    // The creation, the two changes, and the end of the job; any of them may come twice. A look at each of our own changes would never end.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let logs = GROUPS.local().logs("SgComplianceScanner");
     let looks = logs.iter().filter(|line| line.contains("\"looked\"") && line.contains(&group)).count();
-    assert!((1..=4).contains(&looks), "{looks} looks at one group");
+    assert!((1..=8).contains(&looks), "{looks} looks at one group");
 }
 
 async fn crowd() {
