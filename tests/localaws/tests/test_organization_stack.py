@@ -87,7 +87,7 @@ def test_a_stack_set_reaches_all_accounts_and_those_that_come_later(
     deployed: Local, organizations: Any
 ) -> None:
     early, closed = deployed.report["members"]
-    late = deployed.account(role=False)
+    late = deployed.account()
     created = create(organizations)
     for account in (early, closed, late, created):
         assert roles(deployed, account) == EVERYWHERE
@@ -108,7 +108,7 @@ def test_the_management_accounts_nested_stacks_put_out_what_they_make(deployed: 
 
 
 def test_a_stack_set_of_a_unit_follows_accounts_that_are_moved(deployed: Local, organizations: Any) -> None:
-    inside, outside = deployed.account(ou="/Followed/Deep", role=False), deployed.account(role=False)
+    inside, outside = deployed.account(ou="/Followed/Deep"), deployed.account()
     (root,) = organizations.list_roots()["Roots"]
     units = organizations.list_organizational_units_for_parent(ParentId=root["Id"])["OrganizationalUnits"]
     unit = next(u["Id"] for u in units if u["Name"] == "Followed")
@@ -133,7 +133,7 @@ def test_a_stack_set_of_a_unit_follows_accounts_that_are_moved(deployed: Local, 
 
 
 def test_an_account_that_refuses_a_stack_does_not_keep_the_others_from_it(deployed: Local) -> None:
-    account = deployed.account(role=False)
+    account = deployed.account()
     cloudformation = deployed.client("cloudformation", deployed.report["management"])
     cloudformation.create_stack_set(
         StackSetName="Again",
@@ -221,7 +221,7 @@ def test_what_a_move_must_name_is_checked(deployed: Local, organizations: Any) -
 
 
 def test_many_accounts_are_added_in_little_time(deployed: Local) -> None:
-    made = [{"account": str(600000000001 + n), "role": False} for n in range(100)]
+    made = [{"account": str(600000000001 + n)} for n in range(100)]
     begun = time.monotonic()
     status, told = deployed.door("POST", "accounts", made)
     assert (status, [one["account"] for one in told]) == (200, [one["account"] for one in made])
