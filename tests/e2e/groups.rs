@@ -81,6 +81,12 @@ async fn open(place: &Place<'_>, group: &str, rules: &[IpPermission]) {
     call.set_ip_permissions(Some(rules.to_vec())).send().await.unwrap();
 }
 
+/// How often the scanner looked at a group.
+fn looks(group: &str) -> usize {
+    let is_look = |line: &&String| line.contains("\"looked\"") && line.contains(group);
+    GROUPS.local().logs("SgComplianceScanner").iter().filter(is_look).count()
+}
+
 /// The rules and tags of a group as they are now, without the rules' ids, which never come back.
 async fn state(place: &Place<'_>, group: &str) -> (Vec<String>, BTreeMap<String, String>) {
     let ec2 = ec2(place);
@@ -241,6 +247,8 @@ async fn no_emergency() {
     let group = group(&place).await;
     open(&place, &group, &[rule(22, 22, "0.0.0.0/0", "for years")]).await;
     with_status(&place, &group, "SSH", "FAILED").await;
+    // The look at the creation may have seen the rule already; the rule's own event must not come under what follows.
+    eventually("a look at both", async || (looks(&group) > 1).then_some(())).await;
     GROUPS.group_policy(&place.account, emergency("lockdown")).await;
     // CloudTrail tells whole seconds: what was first seen within the second of a change might be its doing.
     tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -287,10 +295,7 @@ async fn every_kind() {
     let ec2 = ec2(&place);
     let everything = IpPermission::builder().ip_protocol("-1").ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build();
     ec2.revoke_security_group_egress().group_id(&group).ip_permissions(everything).send().await.unwrap();
-    let looks = || {
-        let is_look = |line: &&String| line.contains("\"looked\"") && line.contains(&group);
-        GROUPS.local().logs("SgComplianceScanner").iter().filter(is_look).count()
-    };
+    let looks = || looks(&group);
     let looked_again = async |before: usize, what: &str| eventually(what, async || (looks() > before).then_some(())).await;
     looked_again(1, "a look at what was revoked").await;
     let before = looks();
@@ -325,8 +330,7 @@ async fn no_triggers() {
     .await;
     // The creation, the two changes, and the end of the job; any of them may come twice. A look at each of our own changes would never end.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let logs = GROUPS.local().logs("SgComplianceScanner");
-    let looks = logs.iter().filter(|line| line.contains("\"looked\"") && line.contains(&group)).count();
+    let looks = looks(&group);
     assert!((1..=8).contains(&looks), "{looks} looks at one group");
 }
 
@@ -335,7 +339,8 @@ async fn crowd() {
     let place = place(json!({"real_time_scanning": {"detection_rules": {"mass_operations_detected": masses}}})).await;
     let group = group(&place).await;
     let name = format!("mallory-{}", unique());
-    let iam = aws_sdk_iam::Client::new(&place.sdk);
+    // Root's making of a key would be an incident of its own.
+    let iam = aws_sdk_iam::Client::new(&place.local.operators(&place.account, &place.region).await);
     iam.create_user().user_name(&name).send().await.unwrap();
     let all = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}).to_string();
     iam.put_user_policy().user_name(&name).policy_name("all").policy_document(all).send().await.unwrap();

@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("incidents::an_attack_is_scored_contained_recorded_and_undone", attack),
         trial("incidents::a_pipeline_doing_its_daily_work_is_left_alone", daily_work),
         trial("incidents::the_same_event_twice_is_one_incident", twice),
+        trial("incidents::what_two_of_them_asked_for_is_told_to_both", same_key),
         trial("incidents::a_trail_that_somebody_stops_is_started_again", stopped_trail),
         trial("incidents::between_the_thresholds_a_person_is_asked", asked),
         trial("incidents::a_finding_of_guardduty_stops_the_key_that_it_names", finding),
@@ -35,11 +36,12 @@ fn iam(place: &Place<'_>) -> aws_sdk_iam::Client {
     aws_sdk_iam::Client::new(&place.sdk)
 }
 
-/// A user with an access key: its name and the key's id.
+/// A user with an access key: its name and the key's id. Not made by root: the key would be made inactive for that.
 async fn user(place: &Place<'_>, name: &str) -> (String, String) {
     let name = format!("{name}-{}", unique());
-    iam(place).create_user().user_name(&name).send().await.unwrap();
-    let key = iam(place).create_access_key().user_name(&name).send().await.unwrap().access_key.unwrap();
+    let iam = aws_sdk_iam::Client::new(&place.local.operators(&place.account, &place.region).await);
+    iam.create_user().user_name(&name).send().await.unwrap();
+    let key = iam.create_access_key().user_name(&name).send().await.unwrap().access_key.unwrap();
     (name, key.access_key_id)
 }
 
@@ -96,7 +98,7 @@ async fn of_actor(world: &World, place: &Place<'_>, actor: &str) -> Vec<Incident
 
 pub(crate) async fn in_state(world: &World, place: &Place<'_>, actor: &str, wanted: State) -> Incident {
     let mut last = None;
-    for _ in 0..800 {
+    for _ in 0..2400 {
         last = of_actor(world, place, actor).await.into_iter().next();
         if let Some(incident) = last.clone().filter(|incident| incident.state == wanted) {
             return incident;
@@ -192,6 +194,40 @@ async fn twice() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let all = of_actor(&INCIDENTS, &place, &mallory).await;
     assert_eq!((all.len(), all[0].deeds.len(), all[0].responses.len()), (1, 1, first.responses.len()), "{all:#?}");
+}
+
+async fn same_key() {
+    let place = place().await;
+    let (bob, made) = user(&place, "bob").await;
+    let (mallory, eve) = (format!("mallory-{}", unique()), format!("eve-{}", unique()));
+    for actor in [&mallory, &eve] {
+        let response = json!({"accessKey": {"accessKeyId": made, "userName": bob}});
+        INCIDENTS.local().send_event(&call(
+            &place,
+            "iam:CreateAccessKey",
+            by_user(&place, actor),
+            BAD,
+            json!({ "userName": bob }),
+            response,
+        ));
+        let of_key = async || {
+            let incident = of_actor(&INCIDENTS, &place, actor).await.into_iter().next()?;
+            incident.responses.into_iter().find(|asked| asked.response.control == "Incident.2" && asked.outcome.is_some())
+        };
+        eventually("the key's answer", of_key).await;
+    }
+    assert!(!is_active(&place, &bob, &made).await);
+    let of_key = async |actor: &str| {
+        let incident = of_actor(&INCIDENTS, &place, actor).await.into_iter().next().unwrap();
+        incident.responses.into_iter().find(|asked| asked.response.control == "Incident.2").unwrap()
+    };
+    let run = of_key(&mallory).await.run.unwrap();
+    assert_eq!(answered(&INCIDENTS, &place, &run, "undo").await["outcome"]["outcome"], "undone");
+    assert!(is_active(&place, &bob, &made).await);
+    for actor in [&mallory, &eve] {
+        let is_told = async || (of_key(actor).await.outcome.as_deref() == Some("undone")).then_some(());
+        eventually("both incidents being told", is_told).await;
+    }
 }
 
 async fn stopped_trail() {

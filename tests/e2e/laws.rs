@@ -8,6 +8,7 @@ use redress_model::{AccountId, Partition, Region, Resource, Scope};
 use redress_remediation::{Entry, Want};
 use redress_testkit::{
     events::{event, finding},
+    local::MANAGEMENT,
     stage::{Back, Case, Ending, cases},
 };
 use serde_json::{Value as Json, json};
@@ -90,7 +91,7 @@ async fn of_organization() {
     // Not one of those that other tests have.
     let member = SHIPPED.local().ready().members[2].clone();
     let admin = &SHIPPED.local().ready().admin;
-    let management = AccountId::try_from("100000000000").unwrap();
+    let management = AccountId::try_from(MANAGEMENT).unwrap();
     let law = |id: &str| ORGANIZATION.iter().find(|entry| entry.spec.id == id).copied().unwrap();
     hold(law("Organization.1"), &management, "eu-west-1", json!({ "administrator": admin })).await;
     hold(law("Organization.2"), admin, "us-east-1", Json::Null).await;

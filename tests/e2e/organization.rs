@@ -6,7 +6,7 @@ use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel, RecordingGro
 use libtest_mimic::Trial;
 use redress_e2e::World;
 use redress_model::{AccountId, Region};
-use redress_testkit::{events::unique, stage::Place};
+use redress_testkit::{events::unique, local::MANAGEMENT, stage::Place};
 use serde_json::{Value as Json, json};
 
 use crate::{GOVERNED, GUARDED, ORGANIZATION, SHIPPED, command::Operator, journeys::eventually, trial};
@@ -428,7 +428,7 @@ async fn new_region() {
     let _turn = TURNS.lock().await;
     let place = world.place().await;
     let result = onboarded(world, &[place.account.as_str()], &["eu-west-1"]).await;
-    let (admin, management) = (world.local().ready().admin.to_string(), "100000000000");
+    let (admin, management) = (world.local().ready().admin.to_string(), MANAGEMENT);
     assert_eq!(cell(&result, management, "eu-west-1", "delegated-administrator")["state"], "changed", "{:#?}", of(&result, management));
     assert_eq!(cell(&result, &admin, "eu-west-1", "organization-configuration")["state"], "changed");
     assert_eq!(cell(&result, place.account.as_str(), "eu-west-1", "membership")["state"], "changed");
@@ -508,8 +508,6 @@ async fn governed() {
 
 /// Who governs is the same for all: those that set it take turns.
 static TURNS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-const MANAGEMENT: &str = "100000000000";
 
 async fn command_onboards() {
     let world = &*GOVERNED;

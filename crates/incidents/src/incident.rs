@@ -167,19 +167,21 @@ impl Incident {
         self.updated = now;
     }
 
-    /// Notes what came of what was asked for.
-    pub fn answered(&mut self, control: &str, resource: &str, outcome: &str, run: &str, said: &str, now: Timestamp) {
+    /// Notes what came of what was asked for, and says whether that is news.
+    pub fn answered(&mut self, control: &str, resource: &str, outcome: &str, run: &str, said: &str, now: Timestamp) -> bool {
         let is_it = |asked: &&mut Asked| asked.response.control == control && asked.response.resource.id == resource;
-        let Some(asked) = self.responses.iter_mut().find(is_it) else { return };
-        // A job that comes twice finds done what the first did; the first is the one that can be undone.
-        if outcome == "compliant" && asked.outcome.as_deref() == Some("remediated") {
-            return;
+        let Some(asked) = self.responses.iter_mut().find(is_it) else { return false };
+        // A job that comes twice, or that two incidents ask for, finds done what the first did; the first is the one that can be undone.
+        let is_known = asked.outcome.as_deref() == Some(outcome) && asked.run.as_deref() == Some(run);
+        if is_known || (outcome == "compliant" && asked.outcome.as_deref() == Some("remediated")) {
+            return false;
         }
         asked.outcome = Some(outcome.to_owned());
         asked.run = Some(run.to_owned());
         self.timeline.push(Moment { at: now, what: format!("{control}: {said}") });
         self.updated = now;
         self.settle();
+        true
     }
 
     /// How it stands, from what came of its responses.

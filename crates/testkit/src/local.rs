@@ -9,14 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_config::{BehaviorVersion, Region as SdkRegion, retry::RetryConfig};
-use aws_credential_types::Credentials;
+use aws_config::{BehaviorVersion, Region as SdkRegion, retry::RetryConfig, sts::AssumeRoleProvider};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_types::SdkConfig;
 use redress_model::{AccountId, Region};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::top;
+
+/// The account that manages the organization.
+pub const MANAGEMENT: &str = "100000000000";
 
 /// What the local AWS says of itself when it is ready.
 #[derive(Debug, Clone, Deserialize)]
@@ -179,6 +182,16 @@ impl LocalAws {
             .retry_config(RetryConfig::disabled())
             .load()
             .await
+    }
+
+    /// The configuration of a session of those who administer an account. What root does is an incident; what they do is daily work.
+    pub async fn operators(&self, account: &AccountId, region: &Region) -> SdkConfig {
+        let root = self.root(account, region).await;
+        let management = Credentials::new(MANAGEMENT, "local", None, None, "local");
+        let management = root.to_builder().credentials_provider(SharedCredentialsProvider::new(management)).build();
+        let role = format!("arn:aws:iam::{account}:role/OrganizationAccountAccessRole");
+        let session = AssumeRoleProvider::builder(role).session_name("staging").configure(&management).build().await;
+        root.to_builder().credentials_provider(SharedCredentialsProvider::new(session)).build()
     }
 
     /// The configuration of the administrator account.

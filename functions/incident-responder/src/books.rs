@@ -11,7 +11,7 @@ pub(crate) struct Books {
     sightings: Sightings,
 }
 
-/// By actor: the incidents that are under way. By control and resource: those that asked for something.
+/// By actor: the incident that is under way. By control and resource: all that asked for it. By deed: the one that it belongs to.
 const OF_ACTOR: &str = "incidents-of-actor";
 const OF_RESPONSE: &str = "incidents-of-response";
 const OF_DEED: &str = "incidents-of-deed";
@@ -25,12 +25,16 @@ fn folder(incident: &str) -> String {
     format!("incidents/{day}/{incident}")
 }
 
+fn of_response(control: &str, resource: &str) -> String {
+    format!("{OF_RESPONSE} {control} {resource}")
+}
+
 impl Books {
     pub(crate) fn new(reports: Reports, sightings: Sightings) -> Self {
         Self { reports, sightings }
     }
 
-    async fn read(&self, incident: &str) -> Result<Option<Incident>> {
+    pub(crate) async fn read(&self, incident: &str) -> Result<Option<Incident>> {
         // Who may not list a bucket is denied what is not there.
         match self.reports.read(&format!("{}/incident.json", folder(incident))).await {
             Err(error) if error.kind == Kind::Denied => Ok(None),
@@ -61,9 +65,13 @@ impl Books {
         }
     }
 
-    /// The incident that asked for a control on a resource last.
-    pub(crate) async fn about(&self, control: &str, resource: &str) -> Result<Option<Incident>> {
-        self.latest(&self.sightings.of(OF_RESPONSE, &format!("{control} {resource}")).await?).await
+    /// The incidents that asked for a control on a resource: two actors may have done something to the same key.
+    pub(crate) async fn about(&self, control: &str, resource: &str) -> Result<Vec<Incident>> {
+        let mut all = Vec::new();
+        for incident in self.sightings.at(&of_response(control, resource)).await?.keys() {
+            all.extend(self.read(incident).await?);
+        }
+        Ok(all)
     }
 
     /// Keeps a piece of evidence.
@@ -81,8 +89,8 @@ impl Books {
             self.sightings.keep(OF_DEED, deed, &marks, now).await?;
         }
         for asked in &incident.responses {
-            let thing = format!("{} {}", asked.response.control, asked.response.resource.id);
-            self.sightings.keep(OF_RESPONSE, &thing, &marks, now).await?;
+            let place = of_response(&asked.response.control, &asked.response.resource.id);
+            self.sightings.keep(&place, &incident.id, &marks, now).await?;
         }
         Ok(())
     }

@@ -216,20 +216,26 @@ impl IncidentResponder {
         self.jobs.send_in_order(&body, job.lane().as_str(), Digest::of(event.as_bytes()).as_str()).await
     }
 
-    /// A job ended that an incident asked for, or that took back or approved what it asked for.
+    /// A job ended that incidents asked for, or that took back or approved what they asked for.
     async fn answered(&self, record: &Record, deadline: Timestamp) -> Result<()> {
         let Some(control) = record.controls.first() else { return Ok(()) };
-        let Some(incident) = self.books.about(control.as_str(), &record.resource.id).await? else { return Ok(()) };
-        Box::pin(self.alone_with(&incident.account, &incident.actor, deadline, self.note(control, record))).await
+        for incident in self.books.about(control.as_str(), &record.resource.id).await? {
+            let noting = self.note(&incident.id, control, record);
+            Box::pin(self.alone_with(&incident.account, &incident.actor, deadline, noting)).await?;
+        }
+        Ok(())
     }
 
-    async fn note(&self, control: &ControlId, record: &Record) -> Result<()> {
+    async fn note(&self, incident: &str, control: &ControlId, record: &Record) -> Result<()> {
         let now = self.clock.now();
-        let Some(mut incident) = self.books.about(control.as_str(), &record.resource.id).await? else { return Ok(()) };
+        let Some(mut incident) = self.books.read(incident).await? else { return Ok(()) };
         let before = incident.state;
         let word = record.outcome.word();
-        incident.answered(control.as_str(), &record.resource.id, word, &record.run.to_string(), &record.outcome.sentence(), now);
-        let piece = incident.take("outcome", json!({ "run": record.run.to_string(), "outcome": record.outcome, "by": record.by }), now);
+        let run = record.run.to_string();
+        if !incident.answered(control.as_str(), &record.resource.id, word, &run, &record.outcome.sentence(), now) {
+            return Ok(());
+        }
+        let piece = incident.take("outcome", json!({ "run": run, "outcome": record.outcome, "by": record.by }), now);
         self.books.keep_piece(&incident, &piece).await?;
         let who = incident.actor.clone();
         self.books.keep(&incident, &who).await?;
