@@ -1,6 +1,9 @@
 //! Incidents: what somebody does is scored, contained, recorded and undone; and daily work is left alone.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use libtest_mimic::Trial;
 use redress_e2e::World;
@@ -19,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("incidents::what_two_of_them_asked_for_is_told_to_both", same_key),
         trial("incidents::a_trail_that_somebody_stops_is_started_again", stopped_trail),
         trial("incidents::between_the_thresholds_a_person_is_asked", asked),
+        trial("incidents::an_instance_is_cut_off_with_a_yes_and_comes_back", instance),
         trial("incidents::a_finding_of_guardduty_stops_the_key_that_it_names", finding),
     ]
 }
@@ -276,6 +280,113 @@ async fn asked() {
     let run = record["run"].as_str().unwrap().replace('-', "");
     assert_eq!(answered(&INCIDENTS, &place, &run, "undo").await["outcome"]["outcome"], "undone");
     assert!(!has_lockdown().await);
+}
+
+/// What an instance of an Auto Scaling group looks like from outside.
+struct Serving<'a> {
+    ec2: aws_sdk_ec2::Client,
+    scaling: aws_sdk_autoscaling::Client,
+    place: &'a Place<'a>,
+    instance: String,
+}
+
+impl<'a> Serving<'a> {
+    /// An instance with two interfaces and three groups, in an Auto Scaling group that holds no other.
+    async fn new(place: &'a Place<'a>) -> Self {
+        let (ec2, scaling) = (aws_sdk_ec2::Client::new(&place.sdk), aws_sdk_autoscaling::Client::new(&place.sdk));
+        let subnets = ec2.describe_subnets().send().await.unwrap();
+        let subnet = subnets.subnets()[0].clone();
+        let (subnet, vpc) = (subnet.subnet_id.unwrap(), subnet.vpc_id.unwrap());
+        let mut groups = Vec::new();
+        for name in ["web", "ops", "data"] {
+            let call = ec2.create_security_group().group_name(name).description(name).vpc_id(&vpc);
+            groups.push(call.send().await.unwrap().group_id.unwrap());
+        }
+        let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder().image_id("ami-12c6146b").build();
+        ec2.create_launch_template().launch_template_name("web").launch_template_data(data).send().await.unwrap();
+        let template = aws_sdk_autoscaling::types::LaunchTemplateSpecification::builder().launch_template_name("web").version("1").build();
+        let call = scaling.create_auto_scaling_group().auto_scaling_group_name("web").launch_template(template);
+        call.min_size(1).max_size(1).desired_capacity(1).vpc_zone_identifier(&subnet).send().await.unwrap();
+        let members = scaling.describe_auto_scaling_instances().send().await.unwrap();
+        let instance = members.auto_scaling_instances()[0].instance_id().unwrap().to_owned();
+        let made = ec2.create_network_interface().subnet_id(&subnet).groups(&groups[2]).send().await.unwrap();
+        let second = made.network_interface.unwrap().network_interface_id.unwrap();
+        ec2.attach_network_interface().instance_id(&instance).network_interface_id(second).device_index(1).send().await.unwrap();
+        let serving = Self { ec2, scaling, place, instance };
+        let first = serving.interfaces().await.into_iter().find(|(_, own)| !own.contains(&groups[2])).unwrap().0;
+        let call = serving.ec2.modify_network_interface_attribute().network_interface_id(first);
+        call.groups(&groups[0]).groups(&groups[1]).send().await.unwrap();
+        serving
+    }
+
+    /// The groups of each interface.
+    async fn interfaces(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let answer = self.ec2.describe_instances().instance_ids(&self.instance).send().await.unwrap();
+        let groups = |interface: &aws_sdk_ec2::types::InstanceNetworkInterface| {
+            let all = interface.groups().iter().map(|group| group.group_id().unwrap().to_owned()).collect();
+            (interface.network_interface_id().unwrap().to_owned(), all)
+        };
+        answer.reservations()[0].instances()[0].network_interfaces().iter().map(groups).collect()
+    }
+
+    /// The members of the Auto Scaling group.
+    async fn members(&self) -> Vec<String> {
+        let answer = self.scaling.describe_auto_scaling_instances().send().await.unwrap();
+        answer.auto_scaling_instances().iter().map(|member| member.instance_id().unwrap().to_owned()).collect()
+    }
+
+    /// How many snapshots are evidence of it.
+    async fn snapshots(&self) -> usize {
+        let filter = aws_sdk_ec2::types::Filter::builder().name("tag:redress:evidence-of").values(&self.instance).build();
+        let answer = self.ec2.describe_snapshots().owner_ids(self.place.account.as_str()).filters(filter).send().await.unwrap();
+        answer.snapshots().len()
+    }
+
+    /// Whether each interface has one group only, which has no rules.
+    async fn is_cut_off(&self) -> bool {
+        let all: BTreeSet<_> = self.interfaces().await.into_values().collect();
+        let Some(only) = all.first().filter(|groups| all.len() == 1 && groups.len() == 1).and_then(BTreeSet::first) else { return false };
+        let answer = self.ec2.describe_security_groups().group_ids(only).send().await.unwrap();
+        let group = &answer.security_groups()[0];
+        group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty()
+    }
+}
+
+async fn instance() {
+    let place = place().await;
+    let serving = Serving::new(&place).await;
+    let before = serving.interfaces().await;
+    assert!(before.len() == 2 && before.values().map(BTreeSet::len).sum::<usize>() == 3, "{before:?}");
+    let event = json!({"version": "0", "id": uuid(unique()), "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "account": place.account,
+        "region": "us-east-1", "time": jiff::Timestamp::now(), "resources": [], "detail": {
+        "schemaVersion": "2.0", "accountId": place.account, "region": "us-east-1", "partition": "aws", "id": format!("f-{}", unique()), "severity": 8,
+        "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "createdAt": jiff::Timestamp::now(), "updatedAt": jiff::Timestamp::now(),
+        "service": {"resourceRole": "TARGET"}, "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": serving.instance}}}});
+    INCIDENTS.local().send_event(&event);
+    let of_instance = async || incidents(&INCIDENTS, &place.account).await.into_iter().find(|one| one.title.starts_with("CryptoCurrency"));
+    let in_state = async |wanted: State| {
+        eventually(&format!("{wanted:?}"), async || of_instance().await.filter(|incident| incident.state == wanted)).await
+    };
+    let incident = in_state(State::AwaitingApproval).await;
+    assert_eq!((serving.interfaces().await, serving.snapshots().await), (before.clone(), 0), "nothing without a yes");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let record = answered(&INCIDENTS, &place, incident.responses[0].run.as_deref().unwrap(), "approved").await;
+    assert_eq!(record["outcome"]["outcome"], "remediated", "{record:#}");
+    assert!(serving.is_cut_off().await && serving.snapshots().await == 1, "{:?}", serving.interfaces().await);
+    let members = serving.members().await;
+    assert!(members.len() == 1 && members[0] != serving.instance, "another serves in its place: {members:?}");
+    in_state(State::Contained).await;
+    let run = record["run"].as_str().unwrap().replace('-', "");
+    // The group is full with the other: nothing comes back half-way, and it is said.
+    let refused = answered(&INCIDENTS, &place, &run, "undo").await;
+    assert_eq!(refused["outcome"]["outcome"], "failed", "{refused:#}");
+    assert!(serving.is_cut_off().await);
+    serving.scaling.update_auto_scaling_group().auto_scaling_group_name("web").max_size(2).send().await.unwrap();
+    let undone = answered(&INCIDENTS, &place, &run, "undo").await;
+    assert_eq!(undone["outcome"]["outcome"], "undone", "{undone:#}");
+    assert_eq!((serving.interfaces().await, serving.snapshots().await), (before, 1), "the evidence stays");
+    assert!(serving.members().await.contains(&serving.instance));
+    in_state(State::Undone).await;
 }
 
 async fn finding() {

@@ -63,6 +63,7 @@ pub static BASELINE: &[&Entry] = &[
 #[rustfmt::skip]
 pub static INCIDENT: &[&Entry] = &[
     &crate::incident::access_key_inactive::ENTRY,
+    &crate::incident::instance_isolated::ENTRY,
     &crate::incident::principal_locked_down::ENTRY,
 ];
 

@@ -117,10 +117,28 @@ pub enum Target {
     Bucket(String),
     /// A trail, by name or ARN.
     Trail(String),
-    /// An instance, by id.
+    /// An instance that somebody else works with, by id.
     Instance(String),
+    /// An instance that is attacked, by id; nothing says that it worked.
+    Attacked(String),
     /// Something else, as the request calls it; empty where it names nothing.
     Other(String),
+}
+
+impl Target {
+    /// Its name or id; of a key its user's.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Key { user: name, .. }
+            | Self::User(name)
+            | Self::Role(name)
+            | Self::Bucket(name)
+            | Self::Trail(name)
+            | Self::Instance(name)
+            | Self::Attacked(name)
+            | Self::Other(name) => name,
+        }
+    }
 }
 
 /// Why an event is no deed.

@@ -30,9 +30,14 @@ pub(crate) fn parse(detail: &Json) -> Option<Deed> {
     };
     let instance = text(detail, "/resource/instanceDetails/instanceId");
     let bucket = detail.pointer("/resource/s3BucketDetails/0/name").and_then(Json::as_str);
+    // Most findings call the instance the target, whatever it does; where somebody tries passwords or ports, it says who is on which side.
+    let action = text(detail, "/type")?;
+    let is_attacked =
+        (action.contains("BruteForce") || action.contains("PortProbe")) && text(detail, "/service/resourceRole") == Some("TARGET");
     // Findings about buckets and instances name who did it, too.
     let target = match (kind, id, instance, bucket) {
         (_, _, None, Some(bucket)) => Target::Bucket(bucket.to_owned()),
+        (_, _, Some(instance), _) if is_attacked => Target::Attacked(instance.to_owned()),
         (_, _, Some(instance), _) => Target::Instance(instance.to_owned()),
         // A user's long-term key; what begins otherwise is of a session and ends by itself.
         (ActorKind::User, Some(id), ..) if id.starts_with("AKIA") => Target::Key { user: name.to_owned(), id: id.to_owned() },
@@ -48,7 +53,7 @@ pub(crate) fn parse(detail: &Json) -> Option<Deed> {
         account,
         region: Region::try_from(text(detail, "/region")?).ok()?,
         partition,
-        action: text(detail, "/type")?.to_owned(),
+        action: action.to_owned(),
         actor: Actor { kind, arn, key: id.map(str::to_owned), session: None },
         from: calls.iter().find_map(address).and_then(|address| address.parse().ok()),
         target,
@@ -90,5 +95,13 @@ mod tests {
         let finding = json!({"id": "f-2", "accountId": "111122223333", "region": "eu-west-1", "severity": 5.0, "updatedAt": "2026-11-21T10:00:00Z",
             "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-0abc"}}});
         assert_eq!(parse(&finding).unwrap().target, Target::Instance("i-0abc".into()));
+        let tried = |role: &str| {
+            let mut finding = finding.clone();
+            finding["type"] = json!("UnauthorizedAccess:EC2/SSHBruteForce");
+            finding["service"] = json!({"resourceRole": role});
+            parse(&finding).unwrap().target
+        };
+        assert_eq!(tried("TARGET"), Target::Attacked("i-0abc".into()));
+        assert_eq!(tried("ACTOR"), Target::Instance("i-0abc".into()));
     }
 }

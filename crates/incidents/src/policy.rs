@@ -22,6 +22,8 @@ pub struct Policy {
     pub sensitive: Vec<String>,
     /// Whether a role may be contained without a person's yes: whatever works with it stops.
     pub contain_roles: bool,
+    /// Whether an instance may be cut off without a person's yes: whatever runs on it stops serving.
+    pub isolate_instances: bool,
 }
 
 /// From which scores on something happens.
@@ -147,6 +149,7 @@ impl Default for Policy {
             protected: Vec::new(),
             sensitive: Vec::new(),
             contain_roles: false,
+            isolate_instances: false,
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Response {
 const LOCKED: &str = "Incident.1";
 /// An access key is inactive.
 const KEY_OFF: &str = "Incident.2";
+/// An instance is cut off.
+const CUT_OFF: &str = "Incident.3";
 /// A bucket blocks public access.
 const BUCKET: &str = "S3.8";
 /// A trail records.
@@ -63,6 +65,10 @@ pub fn respond(deed: &Deed, score: &Score, policy: &Policy, own_roles: &[String]
         {
             let id = format!("arn:{}:s3:::{bucket}", deed.partition);
             plan.add(BUCKET, "AwsS3Bucket", id, deed.region.clone(), None);
+        }
+        Target::Instance(instance) if matches!(deed.kind, Kind::Finding { .. }) => plan.instance(instance),
+        Target::Attacked(instance) => {
+            plan.left.push(format!("the instance {instance} is attacked, and nothing says that it worked: close what it has open"));
         }
         Target::Trail(_) if is_done => {
             plan.add(TRAIL, "AwsAccount", format!("AWS::::Account:{}", deed.account), deed.partition.global_region(), None);
@@ -114,6 +120,18 @@ impl Plan<'_> {
         }
         let asks = self.asks.clone();
         self.add(KEY_OFF, "AwsIamAccessKey", format!("{arn}/accesskey/{id}"), self.deed.partition.global_region(), asks);
+    }
+
+    fn instance(&mut self, instance: &str) {
+        let Deed { partition, region, account, .. } = self.deed;
+        let arn = format!("arn:{partition}:ec2:{region}:{account}:instance/{instance}");
+        if self.policy.protects(&arn) || self.policy.protects(instance) {
+            self.left.push(format!("the instance {instance} is protected by the policy"));
+        } else {
+            let serves = || (!self.policy.isolate_instances).then(|| "whatever runs on it stops serving until it is undone".to_owned());
+            let asks = self.asks.clone().or_else(serves);
+            self.add(CUT_OFF, "AwsEc2Instance", arn, self.deed.region.clone(), asks);
+        }
     }
 
     fn principal(&mut self, kind: ActorKind, arn: &str) {

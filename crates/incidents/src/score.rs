@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorKind, Deed, Habits, Kind, Policy, Target, ThreatLists, Worse};
+use crate::{ActorKind, Deed, Habits, Kind, Policy, ThreatLists, Worse};
 
 /// How bad a deed looks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,11 +65,7 @@ pub fn score(deed: &Deed, habits: &Habits, lists: &ThreatLists, policy: &Policy)
     }
     sum.add(deed.worse.contains(&Worse::Public), weights.public, || "it opens something to everybody".into());
     sum.add(deed.worse.contains(&Worse::Administrator), weights.administrator, || "it gives power over everything".into());
-    let target = match &deed.target {
-        Target::Key { user, .. } | Target::User(user) => user,
-        Target::Role(name) | Target::Bucket(name) | Target::Trail(name) | Target::Instance(name) | Target::Other(name) => name,
-    };
-    sum.add(policy.is_sensitive(&[target, deed.account.as_str()]), weights.sensitive, || "its target is sensitive".into());
+    sum.add(policy.is_sensitive(&[deed.target.name(), deed.account.as_str()]), weights.sensitive, || "its target is sensitive".into());
     sum.of_actor(deed.actor.kind == ActorKind::Root, weights.root, || "root did it".into());
     let is_bare = matches!(deed.kind, Kind::SignIn { mfa: false });
     // Roles sign in through their identity provider, which asks for the second factor.

@@ -119,6 +119,28 @@ fn between_the_thresholds_a_person_is_asked_and_a_role_is_always_asked_for() {
 }
 
 #[test]
+fn an_instance_is_cut_off_with_a_yes_unless_the_policy_gives_it() {
+    let finding = |kind: &str| {
+        let detail = json!({"id": "f-1", "accountId": "111122223333", "region": "eu-west-1", "severity": 8, "type": kind, "updatedAt": at(),
+            "resource": {"instanceDetails": {"instanceId": "i-1"}}, "service": {"resourceRole": "TARGET"}});
+        Deed::parse(&json!({"detail-type": "GuardDuty Finding", "detail": detail})).unwrap()
+    };
+    let mined = finding("CryptoCurrency:EC2/BitcoinTool.B!DNS");
+    let high = plain(&mined, &Habits::default());
+    let arn = "arn:aws:ec2:eu-west-1:111122223333:instance/i-1".to_owned();
+    let shipped = Policy::default();
+    assert_eq!(controls(&mined, &high, &shipped), [("Incident.3".to_owned(), arn.clone(), true)]);
+    let willing = Policy { isolate_instances: true, ..Policy::default() };
+    assert_eq!(controls(&mined, &high, &willing), [("Incident.3".to_owned(), arn, false)]);
+    for (deed, policy) in
+        [(finding("UnauthorizedAccess:EC2/SSHBruteForce"), willing.clone()), (mined, Policy { protected: vec!["i-1".into()], ..willing })]
+    {
+        let (responses, left) = respond(&deed, &high, &policy, &[]);
+        assert!(responses.is_empty() && left.iter().any(|why| why.contains("i-1")), "{responses:?} {left:?}");
+    }
+}
+
+#[test]
 fn nobody_who_is_protected_ours_or_aws_s_is_ever_contained() {
     let policy = Policy::parse(r#"{"protected": ["break-glass"]}"#).unwrap();
     for identity in [

@@ -423,6 +423,14 @@ pub const KNOWN: &[Known] = &[
         config_rules: &[],
     },
     Known {
+        id: "Incident.3",
+        class: Class::Guarded,
+        scope: Scope::Regional,
+        resources: &["AwsEc2Instance"],
+        prowler: &[],
+        config_rules: &[],
+    },
+    Known {
         id: "Incident.1",
         class: Class::Guarded,
         scope: Scope::Global,

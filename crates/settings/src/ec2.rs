@@ -1,8 +1,10 @@
-//! EC2: the rules of security groups and network ACLs, flow logs, default encryption of volumes, and the metadata options of an instance.
+//! EC2: the rules of security groups and network ACLs, flow logs, default encryption of volumes, the metadata options of an
+//! instance, and whether it is cut off.
 
 mod default_group;
 mod flow_logs;
 mod ingress;
+mod isolation;
 mod metadata;
 mod network_acl;
 mod rules;
@@ -13,6 +15,7 @@ mod volumes;
 pub use default_group::{DefaultGroupFacts, DefaultGroupRules, GroupRules};
 pub use flow_logs::{FlowLog, FlowLogFacts, FlowLogs};
 pub use ingress::{Ingress, IngressFacts, IngressRules};
+pub use isolation::{InstanceIsolation, Isolation};
 pub use metadata::{InstanceFacts, Metadata, MetadataOptions};
 pub use network_acl::{AclEntry, AclFacts, Entries, NetworkAclEntries};
 pub use redress_exposure::{Rule, Source};

@@ -22,6 +22,8 @@ KEY = arn("kms", "key/1234")
 SYSTEM = arn("elasticfilesystem", "file-system/fs-1")
 GROUP = arn("logs", "log-group:flow:log-stream:")
 DB, SNAPSHOT = arn("rds", "db:orders"), arn("rds", "snapshot:before")
+SCALING = arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/web")
+INTERFACE = arn("ec2", "network-interface/eni-1")
 ACL, VPC = arn("ec2", "network-acl/acl-1"), arn("ec2", "vpc/vpc-1")
 _INSTANCE, _SNAPSHOT = {"DBInstanceIdentifier": "orders"}, {"DBSnapshotIdentifier": "before"}
 
@@ -46,6 +48,10 @@ ROWS: list[tuple[str, str, dict[str, Any], str]] = [
     ("ec2", "CreateFlowLogs", {"ResourceId.1": "vpc-1", "ResourceType": "VPC"}, VPC),
     ("ec2", "DeleteFlowLogs", {"FlowLogId.1": "fl-1"}, arn("ec2", "vpc-flow-log/fl-1")),
     ("ec2", "CreateTags", {"ResourceId.1": "fl-1"}, arn("ec2", "vpc-flow-log/fl-1")),
+    ("autoscaling", "DescribeAutoScalingInstances", {}, "*"),
+    ("autoscaling", "DetachInstances", {"AutoScalingGroupName": "web"}, SCALING),
+    ("ec2", "CreateSnapshots", {"InstanceSpecification.InstanceId": "i-1"}, arn("ec2", "instance/i-1")),
+    ("ec2", "ModifyNetworkInterfaceAttribute", {"NetworkInterfaceId": "eni-1"}, INTERFACE),
     ("ec2", "DescribeFlowLogs", {}, "*"),
     ("ec2", "DescribeNetworkInterfaces", {}, "*"),
     ("ec2", "DescribeSecurityGroupRules", {}, "*"),
@@ -115,6 +121,28 @@ _COPY = {"SourceDBSnapshotIdentifier": "before", "TargetDBSnapshotIdentifier": "
             [
                 ("ec2:CreateFlowLogs", arn("ec2", "vpc-flow-log/*")),
                 ("ec2:CreateTags", arn("ec2", "vpc-flow-log/*")),
+            ],
+        ),
+        (
+            "ec2",
+            "ModifyNetworkInterfaceAttribute",
+            {"NetworkInterfaceId": "eni-1", "SecurityGroupId.1": "sg-1"},
+            [("ec2:ModifyNetworkInterfaceAttribute", arn("ec2", "security-group/sg-1"))],
+        ),
+        (
+            "ec2",
+            "CreateSecurityGroup",
+            {"GroupName": "a", "VpcId": "vpc-1"},
+            [("ec2:CreateSecurityGroup", arn("ec2", "security-group/*"))],
+        ),
+        (
+            "ec2",
+            "CreateSnapshots",
+            {"InstanceSpecification.InstanceId": "i-1", "TagSpecification.1.ResourceType": "snapshot"},
+            [
+                ("ec2:CreateSnapshots", arn("ec2", "volume/*")),
+                ("ec2:CreateSnapshots", f"arn:aws:ec2:{REGION}::snapshot/*"),
+                ("ec2:CreateTags", f"arn:aws:ec2:{REGION}::snapshot/*"),
             ],
         ),
         (

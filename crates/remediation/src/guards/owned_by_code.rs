@@ -8,6 +8,10 @@ use redress_model::policy::{OwnedByCode, Tags};
 use super::{ByItself, Situation, Stop};
 
 pub(super) fn guard(situation: &Situation<'_>) -> Option<Stop> {
+    // What no code can say, such as that a principal is locked down, is no drift from it.
+    if situation.in_code.cloudformation.is_empty() && situation.in_code.terraform.is_empty() {
+        return None;
+    }
     let holds = situation.terms.iter().any(|terms| terms.owned_by_code.value == OwnedByCode::Hold);
     let owner = owner(situation.tags).filter(|_| holds)?;
     let patch = match &owner {
@@ -95,6 +99,7 @@ mod tests {
     use redress_model::{Intent, Outcome};
 
     use super::*;
+    use crate::InCode;
     use crate::guards::{clean, stopped};
 
     fn said(key: &str, value: &str) -> Option<String> {
@@ -126,6 +131,14 @@ mod tests {
         {
             assert_eq!(said(key, value), None, "{key}={value}");
         }
+    }
+
+    #[test]
+    fn what_no_code_can_say_is_no_drift() {
+        let tags = Tags::from([("aws:autoscaling:groupName".to_owned(), "web".to_owned())]);
+        assert!(stopped(&Situation { tags: &tags, ..clean() }).is_some());
+        let in_code = InCode { cloudformation: "", terraform: "" };
+        assert_eq!(stopped(&Situation { tags: &tags, in_code, ..clean() }), None);
     }
 
     #[test]

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{found, gated, incomplete};
 
-const DESCRIBE: &str = "ec2:DescribeInstances";
+pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
 const MODIFY: &str = "ec2:ModifyInstanceMetadataOptions";
 const METRICS: &str = "cloudwatch:GetMetricStatistics";
-const INSTANCES: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:instance/*";
+pub(super) const INSTANCES: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:instance/*";
 
 /// The days over which calls without a token are counted.
 const DAYS: i64 = 14;

@@ -80,7 +80,7 @@ _RESOURCELESS = re.compile(
     r"|iam:(\w+AccountPasswordPolicy|\w+CredentialReport|GetAccountSummary|\w+AccountAlias(es)?)"
     r"|(cloudtrail:(DescribeTrails|ListTrails)|kms:(ListKeys|ListAliases)|rds:DescribeDBEngineVersions)"
     r"|cloudwatch:(GetMetricData|GetMetricStatistics|ListMetrics|PutMetricData)"
-    r"|tag:\w+"
+    r"|tag:\w+|autoscaling:Describe\w+"
     r"|organizations:(DescribeOrganization|(En|Dis)ableAWSServiceAccess"
     r"|List(Accounts|AWSServiceAccessForOrganization|Roots|DelegatedAdministrators))"
     r"|(cloudtrail:LookupEvents|config:GetDiscoveredResourceCounts)"
@@ -166,6 +166,7 @@ def _securityhub(operation: Operation, account: str, region: str) -> str | None:
 _RESOURCES: dict[str, Callable[[Operation, str, str], str | None]] = {
     "access-analyzer": _access_analyzer,
     "account": _account,
+    "autoscaling": resources.autoscaling_resource,
     "cloudfront": _cloudfront,
     "cloudtrail": resources.cloudtrail_resource,
     "config": _config,

@@ -1,4 +1,4 @@
-"""The resource of a call to RDS, KMS, EFS, Logs, CloudTrail or EC2, and what else such a call touches.
+"""The resource of a call to RDS, KMS, EFS, Logs, CloudTrail, Auto Scaling or EC2, and what else it touches.
 
 By the Service Authorization Reference: a call that names several resources must be allowed on each, and one
 that tags what it makes must be allowed to tag. What only moto's side knows (the key behind an alias, the
@@ -15,8 +15,10 @@ from localaws.front.operations import Operation
 from localaws.world import MANAGEMENT, ORGANIZATION
 
 _EC2 = (
+    ("NetworkInterfaceId", "network-interface"),
     ("GroupId", "security-group"),
     ("InstanceId", "instance"),
+    ("InstanceSpecification.InstanceId", "instance"),
     ("VolumeId", "volume"),
     ("SubnetId", "subnet"),
     ("VpcId", "vpc"),
@@ -148,17 +150,36 @@ def cloudtrail_resource(operation: Operation, account: str, region: str) -> str 
     return f"arn:aws:cloudtrail:{region}:{account}:trail/{name}"
 
 
+def autoscaling_resource(operation: Operation, account: str, region: str) -> str | None:
+    """The Auto Scaling group, whose ARN has an id that no call names."""
+    name = operation.text("AutoScalingGroupName")
+    return (
+        f"arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{name}"
+        if name
+        else None
+    )
+
+
 def _need(action: str, resource: str, **context: str) -> dict[str, Any]:
     return {"action": action, "resource": resource, "context": context}
 
 
 def _also_ec2(operation: Operation, account: str, region: str) -> Iterator[dict[str, Any]]:
     arn = f"arn:aws:ec2:{region}:{account}"
-    if operation.name == "CreateFlowLogs":
-        yield _need("ec2:CreateFlowLogs", f"{arn}:vpc-flow-log/*")
+    snapshots = f"arn:aws:ec2:{region}::snapshot/*"
+    further = {
+        "CreateFlowLogs": [f"{arn}:vpc-flow-log/*"],
+        "CreateSecurityGroup": [f"{arn}:security-group/*"],
+        "CreateSnapshots": [f"{arn}:volume/*", snapshots],
+    }
+    for resource in further.get(operation.name, []):
+        yield _need(f"ec2:{operation.name}", resource)
     for key, kind in operation.params.items():
         if re.fullmatch(r"TagSpecification\.\d+\.ResourceType", key):
-            yield _need("ec2:CreateTags", f"{arn}:{kind}/*", **{"ec2:createaction": operation.name})
+            on = snapshots if kind == "snapshot" else f"{arn}:{kind}/*"
+            yield _need("ec2:CreateTags", on, **{"ec2:createaction": operation.name})
+        if operation.name == "ModifyNetworkInterfaceAttribute" and key.startswith("SecurityGroupId."):
+            yield _need("ec2:ModifyNetworkInterfaceAttribute", f"{arn}:security-group/{kind}")
         if operation.name == "ModifySecurityGroupRules":
             if key.endswith(".SecurityGroupRuleId"):
                 yield _need("ec2:ModifySecurityGroupRules", f"{arn}:security-group-rule/{kind}")

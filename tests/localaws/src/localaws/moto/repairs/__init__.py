@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from localaws.moto.repairs import (
     account,
+    autoscaling,
     cloudformation,
     cloudtrail,
     config,
@@ -42,6 +43,7 @@ def apply() -> None:
     """Mend moto; once, before it serves. Paging comes last: it wraps what the others put in place."""
     for module in (
         account,
+        autoscaling,
         cloudformation,
         cloudtrail,
         config,
