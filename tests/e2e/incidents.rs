@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("incidents::an_attack_is_scored_contained_recorded_and_undone", attack),
         trial("incidents::a_pipeline_doing_its_daily_work_is_left_alone", daily_work),
         trial("incidents::the_same_event_twice_is_one_incident", twice),
+        trial("incidents::a_listed_address_a_first_region_and_a_root_login_score_as_documented", documented),
         trial("incidents::what_two_of_them_asked_for_is_told_to_both", same_key),
         trial("incidents::a_trail_that_somebody_stops_is_started_again", stopped_trail),
         trial("incidents::between_the_thresholds_a_person_is_asked", asked),
@@ -200,6 +201,55 @@ async fn twice() {
     assert_eq!((all.len(), all[0].deeds.len(), all[0].responses.len()), (1, 1, first.responses.len()), "{all:#?}");
 }
 
+/// The score that was logged for a call of an actor.
+async fn scored(place: &Place<'_>, actor: &str, action: &str, region: &str) -> u64 {
+    let is_it = |line: &Json| {
+        let has = |key: &str, text: &str| line[key].as_str().is_some_and(|value| value.ends_with(text));
+        line["message"] == "scored"
+            && has("account", place.account.as_str())
+            && has("actor", actor)
+            && has("action", action)
+            && has("region", region)
+    };
+    let find = async || {
+        let logs = INCIDENTS.local().logs("IncidentResponder");
+        logs.iter().filter_map(|line| serde_json::from_str::<Json>(line).ok()).find(is_it)
+    };
+    eventually(&format!("a score of {action}"), find).await["score"].as_u64().unwrap()
+}
+
+async fn documented() {
+    let place = place().await;
+    let ann = format!("ann-{}", unique());
+    let now = jiff::Timestamp::now();
+    let at = |mut event: Json, days: i64, region: &str| {
+        let at = now - jiff::SignedDuration::from_hours(24 * days);
+        (event["time"], event["detail"]["eventTime"]) = (json!(at), json!(at));
+        (event["region"], event["detail"]["awsRegion"]) = (json!(region), json!(region));
+        event
+    };
+    let role = |call: &str| self::call(&place, call, by_user(&place, &ann), "192.0.2.10", json!({"roleName": "app"}), Json::Null);
+    // What somebody did for days, at this time of the day and from this network, is habit.
+    for days in [3, 2, 1] {
+        INCIDENTS.local().send_event(&at(role("iam:CreateRole"), days, "us-east-1"));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    scored(&place, &ann, "iam:CreateRole", "us-east-1").await;
+    INCIDENTS.local().send_event(&at(role("iam:CreateRole"), 0, "eu-west-1"));
+    assert_eq!(scored(&place, &ann, "iam:CreateRole", "eu-west-1").await, 15 + 15, "the call, and the first in this region");
+    let key = json!({"accessKey": {"accessKeyId": "AKIANOBODY", "userName": "bob"}});
+    let listed = call(&place, "iam:CreateAccessKey", by_user(&place, "eve"), BAD, json!({"userName": "bob"}), key);
+    INCIDENTS.local().send_event(&listed);
+    assert_eq!(scored(&place, "user/eve", "iam:CreateAccessKey", "us-east-1").await, 30 + 45 + 10, "the call, the list and a stranger");
+    let root = json!({"type": "Root", "arn": format!("arn:aws:iam::{}:root", place.account), "accountId": place.account});
+    let mut login = call(&place, "signin:ConsoleLogin", root, "192.0.2.10", Json::Null, json!({"ConsoleLogin": "Success"}));
+    login["detail-type"] = json!("AWS Console Sign In via CloudTrail");
+    login["detail"]["eventType"] = json!("AwsConsoleSignIn");
+    login["detail"]["additionalEventData"] = json!({"MFAUsed": "No"});
+    INCIDENTS.local().send_event(&login);
+    assert_eq!(scored(&place, ":root", "signin:ConsoleLogin", "us-east-1").await, 40 + 30 + 10, "root, no second factor and a stranger");
+}
+
 async fn same_key() {
     let place = place().await;
     let (bob, made) = user(&place, "bob").await;
@@ -329,6 +379,12 @@ impl<'a> Serving<'a> {
         answer.reservations()[0].instances()[0].network_interfaces().iter().map(groups).collect()
     }
 
+    /// Whether it carries the tag that says so.
+    async fn is_marked(&self) -> bool {
+        let answer = self.ec2.describe_instances().instance_ids(&self.instance).send().await.unwrap();
+        answer.reservations()[0].instances()[0].tags().iter().any(|tag| tag.key() == Some("redress:isolated"))
+    }
+
     /// The members of the Auto Scaling group.
     async fn members(&self) -> Vec<String> {
         let answer = self.scaling.describe_auto_scaling_instances().send().await.unwrap();
@@ -372,7 +428,7 @@ async fn instance() {
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let record = answered(&INCIDENTS, &place, incident.responses[0].run.as_deref().unwrap(), "approved").await;
     assert_eq!(record["outcome"]["outcome"], "remediated", "{record:#}");
-    assert!(serving.is_cut_off().await && serving.snapshots().await == 1, "{:?}", serving.interfaces().await);
+    assert!(serving.is_cut_off().await && serving.is_marked().await && serving.snapshots().await == 1, "{:?}", serving.interfaces().await);
     let members = serving.members().await;
     assert!(members.len() == 1 && members[0] != serving.instance, "another serves in its place: {members:?}");
     in_state(State::Contained).await;
@@ -385,7 +441,7 @@ async fn instance() {
     let undone = answered(&INCIDENTS, &place, &run, "undo").await;
     assert_eq!(undone["outcome"]["outcome"], "undone", "{undone:#}");
     assert_eq!((serving.interfaces().await, serving.snapshots().await), (before, 1), "the evidence stays");
-    assert!(serving.members().await.contains(&serving.instance));
+    assert!(serving.members().await.contains(&serving.instance) && !serving.is_marked().await);
     in_state(State::Undone).await;
 }
 

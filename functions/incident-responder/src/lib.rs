@@ -138,7 +138,7 @@ impl IncidentResponder {
         let is_high = score.total >= policy.thresholds.open;
         tell_metrics(deed, is_high, now);
         measure(Measure::ScoringDuration, self.clock.now().duration_since(now).as_secs_f64() * 1000.0, now);
-        info!(action = deed.action, account = %deed.account, actor = who, score = score.total, "scored");
+        info!(action = deed.action, account = %deed.account, region = %deed.region, actor = who, score = score.total, "scored");
         if is_high {
             let responding = self.respond(deed, event, &score, &policy, &who);
             return Box::pin(self.alone_with(&deed.account, &who, deadline, responding)).await;

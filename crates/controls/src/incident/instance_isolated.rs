@@ -3,7 +3,7 @@
 //!
 //! # Remedy
 //! Takes snapshots of all its volumes, takes the instance out of its Auto Scaling group, which starts another and takes this one from its load balancers,
-//! and gives each of its network interfaces one security group without rules. It comes from incidents only, and waits for a person's yes unless
+//! gives each of its network interfaces one security group without rules, and tags the instance `redress:isolated`. It comes from incidents only, and waits for a person's yes unless
 //! the policy on incidents says `isolate_instances`. The instance goes on running: what is in its memory stays.
 //!
 //! # Impact
@@ -60,7 +60,8 @@ mod tests {
 
     fn value(groups: &[&str], scaling: Option<&str>) -> Isolation {
         let groups: BTreeSet<String> = groups.iter().map(|group| (*group).to_owned()).collect();
-        Isolation { groups: BTreeMap::from([("eni-1".to_owned(), groups)]), scaling: scaling.map(str::to_owned) }
+        let marked = groups.is_empty();
+        Isolation { groups: BTreeMap::from([("eni-1".to_owned(), groups)]), scaling: scaling.map(str::to_owned), marked }
     }
 
     fn want(value: &Isolation) -> Want<Isolation> {

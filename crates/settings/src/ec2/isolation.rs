@@ -32,6 +32,7 @@ const REVOKE_OUT: &str = "ec2:RevokeSecurityGroupEgress";
 const MODIFY: &str = "ec2:ModifyNetworkInterfaceAttribute";
 const SNAPSHOTS: &str = "ec2:CreateSnapshots";
 const TAG: &str = "ec2:CreateTags";
+const UNTAG: &str = "ec2:DeleteTags";
 const SCALING_GROUPS: &str = "arn:${AWS::Partition}:autoscaling:*:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/*";
 const INTERFACES: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:network-interface/*";
 const VPCS: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:vpc/*";
@@ -40,6 +41,9 @@ const ON_SNAPSHOTS: &str = "arn:${AWS::Partition}:ec2:*::snapshot/*";
 
 /// The name of the group without rules, one for each VPC.
 const NAME: &str = "redress-isolation";
+
+/// The tag that tells whoever finds the instance so.
+const MARK: &str = "redress:isolated";
 
 /// Whether one instance is cut off.
 #[derive(Debug, Clone)]
@@ -55,13 +59,16 @@ pub struct Isolation {
     pub groups: BTreeMap<String, BTreeSet<String>>,
     /// The Auto Scaling group that it is a member of.
     pub scaling: Option<String>,
+    /// Whether it is tagged `redress:isolated`.
+    pub marked: bool,
 }
 
 impl Isolation {
     /// The same instance, cut off.
     #[must_use]
     pub fn cut_off(&self) -> Self {
-        Self { groups: self.groups.keys().map(|interface| (interface.clone(), BTreeSet::new())).collect(), scaling: None }
+        let groups = self.groups.keys().map(|interface| (interface.clone(), BTreeSet::new())).collect();
+        Self { groups, scaling: None, marked: true }
     }
 }
 
@@ -159,6 +166,8 @@ impl Setting for InstanceIsolation {
         Action::on(SNAPSHOTS, VOLUMES),
         Action::on(SNAPSHOTS, ON_SNAPSHOTS),
         Action::on(TAG, ON_SNAPSHOTS).when("StringEquals", "ec2:CreateAction", "CreateSnapshots"),
+        Action::on(TAG, INSTANCES).when("ForAllValues:StringEquals", "aws:TagKeys", MARK),
+        Action::on(UNTAG, INSTANCES).when("ForAllValues:StringEquals", "aws:TagKeys", MARK),
         Action::on(DETACH, SCALING_GROUPS),
         Action::on(ATTACH, SCALING_GROUPS),
         Action::on(CREATE, ON_GROUPS),
@@ -184,7 +193,8 @@ impl Setting for InstanceIsolation {
             let is_cut_off = empty.is_some_and(|(id, is_empty)| is_empty && all.contains(&id));
             groups.insert(id_of(interface)?.to_owned(), if is_cut_off { BTreeSet::new() } else { all });
         }
-        Ok(Some((Isolation { groups, scaling: self.scaling(account).await? }, ())))
+        let marked = instance.tags().iter().any(|tag| tag.key() == Some(MARK));
+        Ok(Some((Isolation { groups, scaling: self.scaling(account).await?, marked }, ())))
     }
 
     /// Out of the Auto Scaling group first, which would end an instance that nobody reaches; and into it first on the way back, as a full group
@@ -214,6 +224,16 @@ impl Setting for InstanceIsolation {
             let call = client.modify_network_interface_attribute().network_interface_id(id).set_groups(Some(groups));
             call.send().await.called(MODIFY)?;
         }
+        match (from.marked, to.marked) {
+            (false, true) => {
+                let tag = Tag::builder().key(MARK).value("part of an incident").build();
+                client.create_tags().resources(&self.instance).tags(tag).send().await.called(TAG)?;
+            }
+            (true, false) => {
+                client.delete_tags().resources(&self.instance).tags(Tag::builder().key(MARK).build()).send().await.called(UNTAG)?;
+            }
+            _ => {}
+        }
         Ok(())
     }
 
@@ -227,7 +247,7 @@ impl Setting for InstanceIsolation {
 
     fn is_ours(from: &Isolation, to: &Isolation, live: &Isolation) -> bool {
         let known = |(id, groups): (&String, &BTreeSet<String>)| [from, to].iter().any(|one| one.groups.get(id) == Some(groups));
-        let is_either = [from, to].iter().any(|one| one.scaling == live.scaling);
+        let is_either = [from, to].iter().any(|one| one.scaling == live.scaling) && [from, to].iter().any(|one| one.marked == live.marked);
         live.groups.len() == to.groups.len() && live.groups.iter().all(known) && is_either
     }
 
@@ -243,6 +263,7 @@ impl Setting for InstanceIsolation {
         let line = |sign: &str, group: &Option<String>| {
             group.as_ref().filter(|_| is_changed).map(|group| format!("{sign} member of the Auto Scaling group {group}"))
         };
-        line("-", &from.scaling).into_iter().chain(line("+", &to.scaling)).chain(interfaces).collect()
+        let mark = (from.marked != to.marked).then(|| format!("{} tag: {MARK}", if to.marked { "+" } else { "-" }));
+        line("-", &from.scaling).into_iter().chain(line("+", &to.scaling)).chain(interfaces).chain(mark).collect()
     }
 }
