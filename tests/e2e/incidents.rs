@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("incidents::a_trail_that_somebody_stops_is_started_again", stopped_trail),
         trial("incidents::between_the_thresholds_a_person_is_asked", asked),
         trial("incidents::an_instance_is_cut_off_with_a_yes_and_comes_back", instance),
+        trial("incidents::a_yes_that_comes_too_late_is_told", terminated),
         trial("incidents::a_finding_of_guardduty_stops_the_key_that_it_names", finding),
     ]
 }
@@ -408,17 +409,22 @@ impl<'a> Serving<'a> {
     }
 }
 
+/// GuardDuty says that an instance digs for coins.
+fn mining(place: &Place<'_>, instance: &str) -> Json {
+    let now = jiff::Timestamp::now();
+    json!({"version": "0", "id": uuid(unique()), "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "account": place.account,
+        "region": "us-east-1", "time": now, "resources": [], "detail": {
+        "schemaVersion": "2.0", "accountId": place.account, "region": "us-east-1", "partition": "aws", "id": format!("f-{}", unique()), "severity": 8,
+        "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "createdAt": now, "updatedAt": now,
+        "service": {"resourceRole": "TARGET"}, "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": instance}}}})
+}
+
 async fn instance() {
     let place = place().await;
     let serving = Serving::new(&place).await;
     let before = serving.interfaces().await;
     assert!(before.len() == 2 && before.values().map(BTreeSet::len).sum::<usize>() == 3, "{before:?}");
-    let event = json!({"version": "0", "id": uuid(unique()), "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "account": place.account,
-        "region": "us-east-1", "time": jiff::Timestamp::now(), "resources": [], "detail": {
-        "schemaVersion": "2.0", "accountId": place.account, "region": "us-east-1", "partition": "aws", "id": format!("f-{}", unique()), "severity": 8,
-        "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "createdAt": jiff::Timestamp::now(), "updatedAt": jiff::Timestamp::now(),
-        "service": {"resourceRole": "TARGET"}, "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": serving.instance}}}});
-    INCIDENTS.local().send_event(&event);
+    INCIDENTS.local().send_event(&mining(&place, &serving.instance));
     let of_instance = async || incidents(&INCIDENTS, &place.account).await.into_iter().find(|one| one.title.starts_with("CryptoCurrency"));
     let in_state = async |wanted: State| {
         eventually(&format!("{wanted:?}"), async || of_instance().await.filter(|incident| incident.state == wanted)).await
@@ -437,12 +443,38 @@ async fn instance() {
     let refused = answered(&INCIDENTS, &place, &run, "undo").await;
     assert_eq!(refused["outcome"]["outcome"], "failed", "{refused:#}");
     assert!(serving.is_cut_off().await);
+    let is_said = |incident: &Incident| incident.timeline.iter().any(|moment| moment.what.contains("max-size"));
+    let told = eventually("the refusal in the incident", async || of_instance().await.filter(is_said)).await;
+    assert_eq!(
+        (told.state, told.responses[0].run.as_deref()),
+        (State::Contained, Some(run.as_str())),
+        "the run that did it can still be undone"
+    );
     serving.scaling.update_auto_scaling_group().auto_scaling_group_name("web").max_size(2).send().await.unwrap();
     let undone = answered(&INCIDENTS, &place, &run, "undo").await;
     assert_eq!(undone["outcome"]["outcome"], "undone", "{undone:#}");
     assert_eq!((serving.interfaces().await, serving.snapshots().await), (before, 1), "the evidence stays");
     assert!(serving.members().await.contains(&serving.instance) && !serving.is_marked().await);
     in_state(State::Undone).await;
+}
+
+async fn terminated() {
+    let place = place().await;
+    let ec2 = aws_sdk_ec2::Client::new(&place.sdk);
+    let run = ec2.run_instances().image_id("ami-12c6146b").min_count(1).max_count(1).send().await.unwrap();
+    let instance = run.instances()[0].instance_id().unwrap();
+    INCIDENTS.local().send_event(&mining(&place, instance));
+    let of_instance = async || incidents(&INCIDENTS, &place.account).await.into_iter().find(|one| one.title.starts_with("CryptoCurrency"));
+    let in_state = async |wanted: State| {
+        eventually(&format!("{wanted:?}"), async || of_instance().await.filter(|incident| incident.state == wanted)).await
+    };
+    let incident = in_state(State::AwaitingApproval).await;
+    assert!(incident.actor.contains(instance), "nobody is known who did it: {}", incident.actor);
+    ec2.terminate_instances().instance_ids(instance).send().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let record = answered(&INCIDENTS, &place, incident.responses[0].run.as_deref().unwrap(), "approved").await;
+    assert_eq!(record["outcome"]["outcome"], "absent", "{record:#}");
+    in_state(State::Contained).await;
 }
 
 async fn finding() {

@@ -3,7 +3,7 @@
 
 use libtest_mimic::Trial;
 use redress_aws::{Account, Gate};
-use redress_controls::{BASELINE, ORGANIZATION, find};
+use redress_controls::{BASELINE, INCIDENT, ORGANIZATION, find};
 use redress_model::{AccountId, Partition, Region, Resource, Scope};
 use redress_remediation::{Entry, Want};
 use redress_testkit::{
@@ -19,7 +19,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let laws = cases().into_iter().map(|case| trial(format!("laws::{}::{}", case.control, case.name.replace(' ', "_")), move || law(case)));
     let own = BASELINE.iter().map(|entry| trial(format!("laws::{}", entry.spec.id), move || of_baseline(entry)));
     let organization = trial("laws::the_organization_s", of_organization);
-    laws.chain(own).chain([organization, trial("laws::what_is_gone_reads_as_none", gone)]).collect()
+    let isolation = trial("laws::Incident.3", of_isolation);
+    laws.chain(own).chain([organization, isolation, trial("laws::what_is_gone_reads_as_none", gone)]).collect()
 }
 
 /// An account as a resource, with a session of its root that may do what the entry declares.
@@ -98,6 +99,51 @@ async fn of_organization() {
     hold(law("Organization.3"), admin, "us-east-1", json!({ "regions": ["us-east-1", "eu-west-1"] })).await;
     hold(law("Organization.4"), admin, "us-east-1", json!({ "accounts": [member] })).await;
     hold(law("Organization.5"), &management, "us-east-1", json!({ "services": ["guardduty.amazonaws.com"] })).await;
+}
+
+/// Two instances of one VPC: the second finds the group that the first made, until somebody gives it a rule.
+async fn of_isolation() {
+    let place = SHIPPED.place().await;
+    let ec2 = aws_sdk_ec2::Client::new(&place.sdk);
+    let subnet = ec2.describe_subnets().send().await.unwrap().subnets()[0].subnet_id().unwrap().to_owned();
+    let run = ec2.run_instances().image_id("ami-12c6146b").min_count(3).max_count(3).subnet_id(subnet).send().await.unwrap();
+    let ids: Vec<&str> = run.instances().iter().filter_map(|instance| instance.instance_id()).collect();
+    let entry = INCIDENT.iter().find(|entry| entry.spec.id == "Incident.3").unwrap();
+    let (resource, account) = account_of(entry, &place.account, "us-east-1").await;
+    let resource = |id: &str| {
+        let id = format!("arn:aws:ec2:us-east-1:{}:instance/{id}", place.account);
+        Resource { kind: "AwsEc2Instance".into(), id, ..resource.clone() }
+    };
+    let read = async |id: &str| entry.get(&resource(id), &Json::Null, &account).await.unwrap();
+    let original = read(ids[0]).await.unwrap();
+    let seen = settled(&place.account);
+    entry.put(&resource(ids[0]), &Json::Null, &account, &original.value, &original.value).await.unwrap();
+    assert_eq!(settled(&place.account), seen, "putting what was got changed something");
+    for id in &ids[..2] {
+        let before = read(id).await.unwrap();
+        let Want::Set(to) = entry.want(&before, &Json::Null).unwrap() else { panic!("nothing is wanted") };
+        entry.put(&resource(id), &Json::Null, &account, &before.value, &to).await.unwrap();
+        assert_eq!(entry.want(&read(id).await.unwrap(), &Json::Null).unwrap(), Want::Keep);
+    }
+    let cut = read(ids[0]).await.unwrap().value;
+    entry.put(&resource(ids[0]), &Json::Null, &account, &cut, &original.value).await.unwrap();
+    assert!(entry.same(&read(ids[0]).await.unwrap().value, &original.value).unwrap(), "there and back");
+    // What was cut off is no more, once somebody opens the group; and no other is put into it.
+    let named = aws_sdk_ec2::types::Filter::builder().name("group-name").values("redress-isolation").build();
+    let groups = ec2.describe_security_groups().filters(named).send().await.unwrap();
+    let [group] = groups.security_groups() else { panic!("{groups:?}") };
+    let rule = aws_sdk_ec2::types::IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22);
+    let rule = rule.ip_ranges(aws_sdk_ec2::types::IpRange::builder().cidr_ip("10.0.0.7/32").build()).build();
+    let group = group.group_id().unwrap();
+    ec2.authorize_security_group_ingress().group_id(group).ip_permissions(rule).send().await.unwrap();
+    assert!(matches!(entry.want(&read(ids[1]).await.unwrap(), &Json::Null).unwrap(), Want::Set(_)));
+    let (third, seen) = (read(ids[2]).await.unwrap(), settled(&place.account));
+    let Want::Set(to) = entry.want(&third, &Json::Null).unwrap() else { panic!("nothing is wanted") };
+    let refused = entry.put(&resource(ids[2]), &Json::Null, &account, &third.value, &to).await.unwrap_err();
+    assert!(refused.to_string().contains("rules that somebody gave it"), "{refused}");
+    assert_eq!(settled(&place.account), seen, "a refusal changes nothing");
+    ec2.terminate_instances().instance_ids(ids[1]).send().await.unwrap();
+    assert!(read(ids[1]).await.is_none());
 }
 
 fn account(case: Case, place: &redress_testkit::stage::Place<'_>) -> Account {

@@ -115,7 +115,16 @@ where
 
 /// Codes are matched by their stable parts: every service spells them in its own way.
 fn kind_of(code: &str, status: u16) -> Kind {
-    const THROTTLED: &[&str] = &["Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "ThroughputExceeded", "BandwidthLimit"];
+    const THROTTLED: &[&str] = &[
+        "Throttl",
+        "RequestLimitExceeded",
+        "TooManyRequests",
+        "SlowDown",
+        "ThroughputExceeded",
+        "BandwidthLimit",
+        "RateExceeded",
+        "ConcurrentSnapshotLimit",
+    ];
     const DENIED: &[&str] = &[
         "AccessDenied",
         "UnauthorizedOperation",
@@ -198,6 +207,8 @@ mod tests {
         for (code, status, kind) in [
             ("ThrottlingException", 400, Kind::Throttled),
             ("Throttling", 400, Kind::Throttled),
+            ("SnapshotCreationPerVolumeRateExceeded", 400, Kind::Throttled),
+            ("ConcurrentSnapshotLimitExceeded", 400, Kind::Throttled),
             ("RequestLimitExceeded", 503, Kind::Throttled),
             ("SlowDown", 503, Kind::Throttled),
             ("ProvisionedThroughputExceededException", 400, Kind::Throttled),

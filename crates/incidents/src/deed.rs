@@ -223,9 +223,13 @@ fn actor(identity: &Json) -> Actor {
 }
 
 impl Deed {
-    /// Who did it, in words: an ARN where one is told.
+    /// Who did it, in words: an ARN where one is told, else somebody with something.
     pub fn who(&self) -> String {
-        if self.actor.arn.is_empty() { format!("somebody in {}", self.account) } else { self.actor.arn.clone() }
+        match (self.actor.arn.as_str(), &self.target) {
+            ("", Target::Instance(id) | Target::Attacked(id)) => format!("somebody with {id} in {}", self.account),
+            ("", _) => format!("somebody in {}", self.account),
+            (arn, _) => arn.to_owned(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The record of an incident, and its evidence as a chain: each piece holds the hash of the one before it.
 
 use jiff::Timestamp;
-use redress_model::{AccountId, Digest};
+use redress_model::{AccountId, Digest, Intent, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -50,11 +50,17 @@ pub struct Incident {
     pub left: Vec<String>,
     /// What happened, in order.
     pub timeline: Vec<Moment>,
-    /// The hash of the last piece of evidence, and how many there are.
+    /// Whether there is something that people were not told yet.
+    #[serde(default)]
+    pub untold: bool,
+    /// The hash of the last piece of evidence.
     pub head: Option<Digest>,
     /// How many pieces of evidence there are.
     pub pieces: usize,
 }
+
+/// Outcomes after which nothing more is waited for.
+const SETTLED: &[&str] = &["remediated", "compliant", "absent", "undone"];
 
 /// Something that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +74,12 @@ pub struct Asked {
     pub outcome: Option<String>,
     /// The run that did it: with it, it can be undone.
     pub run: Option<String>,
+    /// When that was noted.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// All runs that were noted, in order.
+    #[serde(default)]
+    pub runs: Vec<String>,
 }
 
 /// A moment of the timeline.
@@ -133,6 +145,7 @@ impl Incident {
             responses: Vec::new(),
             left: Vec::new(),
             timeline: Vec::new(),
+            untold: true,
             head: None,
             pieces: 0,
         }
@@ -163,29 +176,58 @@ impl Incident {
     /// Notes what is asked for, under the event that its job carries.
     pub fn ask(&mut self, response: Response, event: String, now: Timestamp) {
         self.timeline.push(Moment { at: now, what: format!("asked for {} of {}", response.control, response.resource.id) });
-        self.responses.push(Asked { response, event, outcome: None, run: None });
+        self.responses.push(Asked { response, event, outcome: None, run: None, at: None, runs: Vec::new() });
+        self.untold = true;
         self.updated = now;
     }
 
-    /// Notes what came of what was asked for, and says whether that is news.
-    pub fn answered(&mut self, control: &str, resource: &str, outcome: &str, run: &str, said: &str, now: Timestamp) -> bool {
-        let is_it = |asked: &&mut Asked| asked.response.control == control && asked.response.resource.id == resource;
-        let Some(asked) = self.responses.iter_mut().find(is_it) else { return false };
-        // A job that comes twice, or that two incidents ask for, finds done what the first did; the first is the one that can be undone.
-        let is_known = asked.outcome.as_deref() == Some(outcome) && asked.run.as_deref() == Some(run);
-        if is_known || (outcome == "compliant" && asked.outcome.as_deref() == Some("remediated")) {
+    /// Notes a run about something that was asked for, and says whether that is news.
+    ///
+    /// Told are all runs about what incidents asked for, those of other incidents and of findings too, and each may come twice, or late. Runs are
+    /// in order by their ids. What was settled stays so, unless the run is this incident's own, or a person's yes, or takes back what was done.
+    pub fn answered(&mut self, record: &Record, now: Timestamp) -> bool {
+        let (word, run) = (record.outcome.word(), record.run.to_string());
+        let is_it = |asked: &&mut Asked| {
+            record.controls.iter().any(|control| control.as_str() == asked.response.control)
+                && asked.response.resource.id == record.resource.id
+        };
+        let Some(asked) = self.responses.iter_mut().rev().find(is_it) else { return false };
+        if asked.runs.contains(&run) {
             return false;
         }
-        asked.outcome = Some(outcome.to_owned());
-        asked.run = Some(run.to_owned());
-        self.timeline.push(Moment { at: now, what: format!("{control}: {said}") });
+        let is_late = asked.runs.last().is_some_and(|last| *last > run);
+        let is_settled = asked.outcome.as_deref().is_some_and(|outcome| SETTLED.contains(&outcome));
+        let is_own = record.event == asked.event || record.intent == Intent::Approved;
+        let is_taken_back = record.intent == Intent::Undo;
+        // A job that comes twice, or that two incidents ask for, finds done what the first did; the first is the one that can be undone.
+        let is_done_already = word == "compliant" && asked.outcome.as_deref() == Some("remediated");
+        if is_late || is_done_already || (is_settled && !is_own && !is_taken_back) {
+            return false;
+        }
+        asked.runs.push(run.clone());
+        // An undo that did not come about leaves things as they are.
+        if !is_taken_back || word == "undone" {
+            asked.outcome = Some(word.to_owned());
+            asked.run = Some(run);
+            asked.at = Some(now);
+        }
+        let control = &asked.response.control;
+        self.timeline.push(Moment { at: now, what: format!("{control}: {}", record.outcome.sentence()) });
         self.updated = now;
         self.settle();
         true
     }
 
+    /// Whether something is known to have been asked for since before `at`. What was taken back meanwhile is asked for anew.
+    pub fn has_asked(&self, response: &Response, at: Timestamp) -> bool {
+        let is_it = |asked: &&Asked| asked.response.control == response.control && asked.response.resource.id == response.resource.id;
+        let is_over = |asked: &Asked| asked.outcome.as_deref() == Some("undone") && asked.at.is_some_and(|undone| undone < at);
+        self.responses.iter().rev().find(is_it).is_some_and(|asked| !is_over(asked))
+    }
+
     /// How it stands, from what came of its responses.
     pub fn settle(&mut self) {
+        let before = self.state;
         let has =
             |words: &[&str]| self.responses.iter().any(|asked| asked.outcome.as_deref().is_some_and(|outcome| words.contains(&outcome)));
         let all =
@@ -203,6 +245,7 @@ impl Incident {
         } else {
             State::Open
         };
+        self.untold |= self.state != before;
     }
 }
 
@@ -212,15 +255,97 @@ mod tests {
 
     use super::*;
 
+    const AT: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    fn incident() -> Incident {
+        let key = json!({"kind": "AwsIamAccessKey", "id": "key", "account": "111122223333", "region": "us-east-1", "partition": "aws"});
+        let asked = json!({"control": "Incident.2", "resource": key, "event": "incident-i-1", "outcome": null, "run": null});
+        serde_json::from_value(json!({
+            "id": "i", "opened": AT, "updated": AT, "account": "111122223333", "title": "", "actor": "", "state": "open", "score": 0,
+            "deeds": [], "responses": [asked], "left": [], "timeline": [], "head": null, "pieces": 0
+        }))
+        .unwrap()
+    }
+
+    /// A run: its number, its event, its intent and its outcome.
+    fn record(run: u8, event: &str, intent: &str, outcome: &str) -> Record {
+        let incident = incident();
+        let outcome = match outcome {
+            "needs-approval" => json!({"outcome": outcome, "why": "", "changes": []}),
+            "failed" => json!({"outcome": outcome, "why": ""}),
+            "remediated" | "undone" => json!({"outcome": outcome, "changes": []}),
+            _ => json!({ "outcome": outcome }),
+        };
+        serde_json::from_value(json!({
+            "run": format!("01890000-0000-7000-8000-0000000000{run:02}"), "controls": ["Incident.2"], "clauses": [], "intent": intent, "mode": "auto",
+            "event": event, "resource": incident.responses[0].response.resource, "findings": [], "outcome": outcome, "image": null, "calls": [],
+            "started": AT, "ended": AT
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_became_of_a_response_is_told_by_the_newest_run_that_counts() {
+        let own = "incident-i-1";
+        let asked = record(1, own, "automatic", "needs-approval");
+        let yes = record(2, "yes", "approved", "remediated");
+        let taken_back = record(3, "undo", "undo", "undone");
+        let done = record(1, own, "automatic", "remediated");
+        let by_another = record(2, "incident-j-1", "automatic", "remediated");
+        let found_done = record(3, own, "automatic", "compliant");
+        let not_undone = record(2, "undo", "undo", "failed");
+        let later = record(4, "finding", "automatic", "remediated");
+        let gone = record(2, "yes", "approved", "absent");
+        for (records, state, run) in [
+            (vec![&asked], State::AwaitingApproval, 1),
+            (vec![&asked, &yes], State::Contained, 2),
+            (vec![&yes, &asked], State::Contained, 2),
+            (vec![&asked, &yes, &asked], State::Contained, 2),
+            (vec![&asked, &yes, &taken_back], State::Undone, 3),
+            (vec![&asked, &taken_back, &yes], State::Undone, 3),
+            (vec![&asked, &gone], State::Contained, 2),
+            (vec![&by_another], State::Contained, 2),
+            (vec![&by_another, &found_done], State::Contained, 2),
+            (vec![&done, &not_undone], State::Contained, 1),
+            (vec![&done, &by_another], State::Contained, 1),
+            (vec![&done, &not_undone, &taken_back], State::Undone, 3),
+            (vec![&done, &taken_back, &later], State::Undone, 3),
+        ] {
+            let mut incident = incident();
+            for record in &records {
+                incident.answered(record, AT);
+            }
+            let told = incident.responses[0].run.clone().unwrap();
+            let runs: Vec<_> = records.iter().map(|record| (record.run.to_string(), record.outcome.word())).collect();
+            assert_eq!((incident.state, told.ends_with(&format!("{run:02}"))), (state, true), "{runs:?} -> {incident:#?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_comes_twice_is_no_news() {
+        let mut incident = incident();
+        let done = record(1, "incident-i-1", "automatic", "remediated");
+        assert!(incident.answered(&done, AT) && !incident.answered(&done, AT));
+        assert_eq!(incident.timeline.len(), 1);
+        assert!(incident.untold, "people are to be told");
+    }
+
+    #[test]
+    fn what_was_taken_back_is_asked_for_anew_when_it_happens_again() {
+        let mut incident = incident();
+        let response = incident.responses[0].response.clone();
+        let (earlier, later) = (Timestamp::constant(1_700_000_000, 0), Timestamp::constant(1_900_000_000, 0));
+        assert!(incident.has_asked(&response, later));
+        incident.answered(&record(1, "incident-i-1", "automatic", "remediated"), AT);
+        assert!(incident.has_asked(&response, later));
+        incident.answered(&record(2, "undo", "undo", "undone"), AT);
+        assert!(incident.has_asked(&response, earlier) && !incident.has_asked(&response, later));
+    }
+
     #[test]
     fn evidence_is_a_chain_that_shows_what_was_changed_or_left_out() {
-        let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let mut incident: Incident = serde_json::from_value(json!({
-            "id": "i", "opened": at, "updated": at, "account": "111122223333", "title": "", "actor": "", "state": "open", "score": 0,
-            "deeds": [], "responses": [], "left": [], "timeline": [], "head": null, "pieces": 0
-        }))
-        .unwrap();
-        let pieces: Vec<Evidence> = (0..3).map(|number| incident.take("deed", json!({ "n": number }), at)).collect();
+        let mut incident = incident();
+        let pieces: Vec<Evidence> = (0..3).map(|number| incident.take("deed", json!({ "n": number }), AT)).collect();
         assert_eq!(chain(&pieces, incident.head.as_ref()), Ok(()));
         let mut forged = pieces.clone();
         forged[1].body = json!({"n": 7});

@@ -15,7 +15,7 @@ mod volumes;
 pub use default_group::{DefaultGroupFacts, DefaultGroupRules, GroupRules};
 pub use flow_logs::{FlowLog, FlowLogFacts, FlowLogs};
 pub use ingress::{Ingress, IngressFacts, IngressRules};
-pub use isolation::{InstanceIsolation, Isolation};
+pub use isolation::{InstanceIsolation, Isolation, IsolationFacts};
 pub use metadata::{InstanceFacts, Metadata, MetadataOptions};
 pub use network_acl::{AclEntry, AclFacts, Entries, NetworkAclEntries};
 pub use redress_exposure::{Rule, Source};

@@ -54,8 +54,9 @@ impl Books {
         if let Some(known) = self.latest(&self.sightings.of(OF_DEED, &deed.id).await?).await? {
             return Ok((known, false));
         }
-        let under_way = self.latest(&self.sightings.of(OF_ACTOR, &format!("{} {who}", deed.account)).await?).await?;
-        if let Some(known) = under_way.filter(|incident| now.duration_since(incident.updated) < TOGETHER) {
+        let mut under_way = self.sightings.of(OF_ACTOR, &format!("{} {who}", deed.account)).await?;
+        under_way.retain(|_, last| now.duration_since(*last) < TOGETHER);
+        if let Some(known) = self.latest(&under_way).await? {
             return Ok((known, false));
         }
         let id = format!("{}-{}", now.strftime("%Y-%m-%d"), &Digest::of(deed.id.as_bytes()).as_str().get(..12).unwrap_or_default());
@@ -79,10 +80,13 @@ impl Books {
         self.reports.write(&format!("{}/{:03}-{}.json", folder(&incident.id), piece.number, piece.what), piece).await
     }
 
-    /// Keeps the record, and then what leads to it.
-    pub(crate) async fn keep(&self, incident: &Incident, who: &str) -> Result<()> {
-        let now = incident.updated;
-        self.reports.write(&format!("{}/incident.json", folder(&incident.id)), incident).await?;
+    /// Keeps the record.
+    pub(crate) async fn keep(&self, incident: &Incident) -> Result<()> {
+        self.reports.write(&format!("{}/incident.json", folder(&incident.id)), incident).await
+    }
+
+    /// Keeps what leads to the record: the deeds of its actor that follow are of it.
+    pub(crate) async fn keep_ways(&self, incident: &Incident, who: &str, now: Timestamp) -> Result<()> {
         let marks = Marks::from([(incident.id.clone(), now)]);
         self.sightings.keep(OF_ACTOR, &format!("{} {who}", incident.account), &marks, now).await?;
         for deed in &incident.deeds {

@@ -172,10 +172,7 @@ impl IncidentResponder {
             self.books.keep_piece(&incident, &piece).await?;
         }
         let (responses, left) = respond(deed, score, policy, &self.own_roles);
-        let known = |one: &Response| {
-            incident.responses.iter().any(|asked| asked.response.control == one.control && asked.response.resource.id == one.resource.id)
-        };
-        let fresh: Vec<Response> = responses.into_iter().filter(|one| !known(one)).collect();
+        let fresh: Vec<Response> = responses.into_iter().filter(|one| !incident.has_asked(one, deed.at)).collect();
         for response in &fresh {
             let event = format!("incident-{}-{}", incident.id, incident.responses.len() + 1);
             let piece = incident.take("response", json!({ "response": response, "event": event }), now);
@@ -184,7 +181,8 @@ impl IncidentResponder {
         }
         incident.left.extend(left.into_iter().filter(|why| !incident.left.contains(why)).collect::<Vec<_>>());
         incident.settle();
-        self.books.keep(&incident, who).await?;
+        self.books.keep(&incident).await?;
+        self.books.keep_ways(&incident, who, now).await?;
         // Sent again where this was cut short: the queue and the engine take the same job once.
         for asked in incident.responses.iter().filter(|asked| asked.outcome.is_none()) {
             self.send(&incident, &asked.response, &asked.event).await?;
@@ -192,11 +190,18 @@ impl IncidentResponder {
         if is_new {
             measure(Measure::IncidentsOpened, 1.0, now);
         }
-        if is_new || !fresh.is_empty() {
-            let (subject, body) = told(&incident);
-            self.post.tell(&subject, &body).await?;
+        self.tell(incident).await
+    }
+
+    /// Tells people what they were not told yet; twice rather than never.
+    async fn tell(&self, mut incident: Incident) -> Result<()> {
+        if !incident.untold {
+            return Ok(());
         }
-        Ok(())
+        let (subject, body) = told(&incident);
+        self.post.tell(&subject, &body).await?;
+        incident.untold = false;
+        self.books.keep(&incident).await
     }
 
     async fn send(&self, incident: &Incident, response: &Response, event: &str) -> Result<()> {
@@ -220,38 +225,33 @@ impl IncidentResponder {
     async fn answered(&self, record: &Record, deadline: Timestamp) -> Result<()> {
         let Some(control) = record.controls.first() else { return Ok(()) };
         for incident in self.books.about(control.as_str(), &record.resource.id).await? {
-            let noting = self.note(&incident.id, control, record);
+            let noting = self.note(&incident.id, record);
             Box::pin(self.alone_with(&incident.account, &incident.actor, deadline, noting)).await?;
         }
         Ok(())
     }
 
-    async fn note(&self, incident: &str, control: &ControlId, record: &Record) -> Result<()> {
+    async fn note(&self, incident: &str, record: &Record) -> Result<()> {
         let now = self.clock.now();
         let Some(mut incident) = self.books.read(incident).await? else { return Ok(()) };
         let before = incident.state;
-        let word = record.outcome.word();
         let run = record.run.to_string();
-        if !incident.answered(control.as_str(), &record.resource.id, word, &run, &record.outcome.sentence(), now) {
-            return Ok(());
+        if incident.answered(record, now) {
+            let piece = incident.take("outcome", json!({ "run": run, "outcome": record.outcome, "by": record.by }), now);
+            self.books.keep_piece(&incident, &piece).await?;
+            self.books.keep(&incident).await?;
+            if matches!(record.outcome, Outcome::Failed { .. } | Outcome::PutBack { .. }) {
+                measure(Measure::ResponsesFailed, 1.0, now);
+            }
+            if incident.state != before {
+                match incident.state {
+                    State::Contained => measure(Measure::IncidentsContained, 1.0, now),
+                    State::AwaitingApproval => measure(Measure::IncidentsAwaitingApproval, 1.0, now),
+                    State::Open | State::Failed | State::Undone => {}
+                }
+            }
         }
-        let piece = incident.take("outcome", json!({ "run": run, "outcome": record.outcome, "by": record.by }), now);
-        self.books.keep_piece(&incident, &piece).await?;
-        let who = incident.actor.clone();
-        self.books.keep(&incident, &who).await?;
-        if matches!(record.outcome, Outcome::Failed { .. } | Outcome::PutBack { .. }) {
-            measure(Measure::ResponsesFailed, 1.0, now);
-        }
-        if incident.state == before {
-            return Ok(());
-        }
-        match incident.state {
-            State::Contained => measure(Measure::IncidentsContained, 1.0, now),
-            State::AwaitingApproval => measure(Measure::IncidentsAwaitingApproval, 1.0, now),
-            State::Open | State::Failed | State::Undone => {}
-        }
-        let (subject, body) = told(&incident);
-        self.post.tell(&subject, &body).await
+        self.tell(incident).await
     }
 }
 

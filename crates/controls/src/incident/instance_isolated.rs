@@ -2,20 +2,23 @@
 //! An instance that somebody else works with reaches what it may reach, and whoever works with it reaches the instance.
 //!
 //! # Remedy
-//! Takes snapshots of all its volumes, takes the instance out of its Auto Scaling group, which starts another and takes this one from its load balancers,
-//! gives each of its network interfaces one security group without rules, and tags the instance `redress:isolated`. It comes from incidents only, and waits for a person's yes unless
-//! the policy on incidents says `isolate_instances`. The instance goes on running: what is in its memory stays.
+//! Takes snapshots of all its volumes, gives each of its network interfaces one security group without rules, tags it `redress:isolated`, and takes it out of
+//! its Auto Scaling group, which starts another and takes this one from its load balancers. It comes from incidents only, and waits for a person's
+//! yes unless the policy on incidents says `isolate_instances`. The instance goes on running: what is in its memory stays. Interfaces that ECS or
+//! EKS manages cannot be changed: a person is told to stop the tasks or pods.
 //!
 //! # Impact
-//! Nothing reaches the instance, and it reaches nothing, Session Manager included; look at the snapshots. Connections that are tracked go on until they
-//! are idle. The credentials of its role are not taken back: an incident about the role locks that down.
+//! No new connection reaches the instance or leaves it, Session Manager's included; look at the snapshots. A connection that is tracked goes on as long as
+//! it is not idle: stop the instance, or use a network ACL, where that matters. Names are still resolved (DNS Firewall refuses that), and the
+//! credentials of its role still come: an incident about the role locks that down.
 //!
 //! # Undo
-//! Its groups and its place in the Auto Scaling group come back; a group that is at its maximum takes it only after that is raised. The snapshots stay.
+//! Its groups and its place in the Auto Scaling group come back, which then wants one instance more than before. A group at its maximum refuses, as does
+//! one that is gone, and nothing comes back until that is mended or done by hand. The snapshots stay; protection from scale-in does not come back.
 
 use redress_model::{Class, Resource, Scope, Severity};
 use redress_remediation::{Control, Entry, InCode, Located, Spec, Want};
-use redress_settings::ec2::{InstanceIsolation, Isolation};
+use redress_settings::ec2::{InstanceIsolation, Isolation, IsolationFacts};
 
 use super::principal_locked_down::AskParams;
 use crate::not_a;
@@ -46,9 +49,18 @@ impl Control for InstanceIsIsolated {
         Ok(InstanceIsolation { instance: id.ok_or_else(|| not_a("an instance", &resource.id))? })
     }
 
-    fn want(value: &Isolation, _facts: &(), params: &AskParams) -> Want<Isolation> {
+    fn want(value: &Isolation, facts: &IsolationFacts, params: &AskParams) -> Want<Isolation> {
         let to = value.cut_off();
-        if *value == to { Want::Keep } else { params.wants(to) }
+        if *value != to {
+            return params.wants(to);
+        }
+        if facts.managed.is_empty() {
+            return Want::Keep;
+        }
+        Want::Tell(format!(
+            "what is its own is cut off; {} is managed by a service: stop its tasks or pods, or close the subnet's network ACL.",
+            facts.managed.join(", ")
+        ))
     }
 }
 
@@ -65,7 +77,7 @@ mod tests {
     }
 
     fn want(value: &Isolation) -> Want<Isolation> {
-        InstanceIsIsolated::want(value, &(), &AskParams::default())
+        InstanceIsIsolated::want(value, &IsolationFacts::default(), &AskParams::default())
     }
 
     #[test]
@@ -77,8 +89,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_service_manages_is_told_once_the_rest_is_cut_off() {
+        let facts = IsolationFacts { managed: vec!["eni-9".into()] };
+        let want = |value| InstanceIsIsolated::want(&value, &facts, &AskParams::default());
+        assert!(matches!(want(value(&["sg-1"], None)), Want::Set(_)));
+        assert!(matches!(want(value(&[], None)), Want::Tell(why) if why.contains("eni-9")));
+    }
+
+    #[test]
     fn a_reason_to_ask_is_asked() {
         let params = AskParams { ask: Some("it serves".into()) };
-        assert!(matches!(InstanceIsIsolated::want(&value(&["sg-1"], None), &(), &params), Want::Ask { .. }));
+        assert!(matches!(InstanceIsIsolated::want(&value(&["sg-1"], None), &IsolationFacts::default(), &params), Want::Ask { .. }));
     }
 }

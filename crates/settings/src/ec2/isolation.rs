@@ -4,16 +4,22 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html>. Before an instance is cut off, snapshots
 //! are taken of its volumes: they are evidence, and stay when it is connected again.
 //!
+//! Interfaces that a service manages (tasks of ECS, pods with groups of their own) cannot be changed by anybody else: they are facts.
+//! Leaving an Auto Scaling group comes last, as a group that is full takes nobody back.
+//! See <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-detach-attach-instances.html>.
+//!
 //! Termination protection is not set and the instance profile not exchanged: `ec2:ModifyInstanceAttribute` would give power over user data too,
 //! and a profile takes `iam:PassRole` of any role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{
-    CopyTagsFromSource, Filter, Instance, InstanceNetworkInterface, InstanceSpecification, InstanceStateName, ResourceType, SecurityGroup,
-    Tag, TagSpecification,
+    CopyTagsFromSource, Filter, Instance, InstanceSpecification, InstanceStateName, NetworkInterface, NetworkInterfaceType,
+    OperatorResponse, ResourceType, SecurityGroup, Tag, TagSpecification,
 };
+use jiff::SignedDuration;
 use redress_aws::Called;
+use redress_exposure::{Rule, Source};
 use redress_remediation::{Account, Action, Error, Kind, Result, Setting, Undo};
 use serde::{Deserialize, Serialize};
 
@@ -30,17 +36,26 @@ const CREATE: &str = "ec2:CreateSecurityGroup";
 const REVOKE_IN: &str = "ec2:RevokeSecurityGroupIngress";
 const REVOKE_OUT: &str = "ec2:RevokeSecurityGroupEgress";
 const MODIFY: &str = "ec2:ModifyNetworkInterfaceAttribute";
+const NETWORK: &str = "ec2:DescribeNetworkInterfaces";
 const SNAPSHOTS: &str = "ec2:CreateSnapshots";
+const KEPT: &str = "ec2:DescribeSnapshots";
 const TAG: &str = "ec2:CreateTags";
 const UNTAG: &str = "ec2:DeleteTags";
 const SCALING_GROUPS: &str = "arn:${AWS::Partition}:autoscaling:*:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/*";
 const INTERFACES: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:network-interface/*";
-const VPCS: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:vpc/*";
+/// The VPC of a shared subnet is another account's.
+const VPCS: &str = "arn:${AWS::Partition}:ec2:*:*:vpc/*";
 const VOLUMES: &str = "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:volume/*";
 const ON_SNAPSHOTS: &str = "arn:${AWS::Partition}:ec2:*::snapshot/*";
 
 /// The name of the group without rules, one for each VPC.
 const NAME: &str = "redress-isolation";
+
+/// The tag by which snapshots are known as evidence of an instance.
+const EVIDENCE: &str = "redress:evidence-of";
+
+/// Snapshots of so long ago are evidence enough: each try would take more.
+const FRESH: SignedDuration = SignedDuration::from_mins(15);
 
 /// The tag that tells whoever finds the instance so.
 const MARK: &str = "redress:isolated";
@@ -63,6 +78,13 @@ pub struct Isolation {
     pub marked: bool,
 }
 
+/// What stands in the way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IsolationFacts {
+    /// The interfaces that a service manages, or through which others are connected that do.
+    pub managed: Vec<String>,
+}
+
 impl Isolation {
     /// The same instance, cut off.
     #[must_use]
@@ -83,41 +105,91 @@ async fn instance(client: &aws_sdk_ec2::Client, id: &str) -> Result<Option<Insta
     Ok(all.into_iter().find(|instance| !is_going(instance)))
 }
 
-fn id_of(interface: &InstanceNetworkInterface) -> Result<&str> {
-    interface.network_interface_id().ok_or_else(|| incomplete(DESCRIBE, "interface id"))
+/// Its interfaces: those that may be changed, and those that a service manages.
+async fn interfaces(client: &aws_sdk_ec2::Client, id: &str) -> Result<(Vec<NetworkInterface>, Vec<NetworkInterface>)> {
+    let attached = Filter::builder().name("attachment.instance-id").values(id).build();
+    let answer = client.describe_network_interfaces().filters(attached).send().await.called(NETWORK)?;
+    Ok(answer.network_interfaces.unwrap_or_default().into_iter().partition(|interface| !is_managed(interface)))
 }
 
-/// The group without rules of a VPC, and whether nobody has given it any.
-async fn isolation_group(client: &aws_sdk_ec2::Client, vpc: &str) -> Result<Option<(String, bool)>> {
+/// Whether it is a service's. Through a trunk pods are connected by interfaces with groups of their own.
+fn is_managed(interface: &NetworkInterface) -> bool {
+    let is_trunk = matches!(interface.interface_type(), Some(NetworkInterfaceType::Trunk | NetworkInterfaceType::Branch));
+    let has_operator = interface.operator().and_then(OperatorResponse::managed) == Some(true);
+    interface.requester_managed() == Some(true) || has_operator || is_trunk
+}
+
+fn id_of(interface: &NetworkInterface) -> Result<&str> {
+    interface.network_interface_id().ok_or_else(|| incomplete(NETWORK, "interface id"))
+}
+
+fn groups_of(interface: &NetworkInterface) -> BTreeSet<String> {
+    interface.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect()
+}
+
+/// The account's own group for it in a VPC, and whether it has no rules.
+async fn isolation_group(account: &Account, client: &aws_sdk_ec2::Client, vpc: &str) -> Result<Option<(String, bool)>> {
     let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
     let call = client.describe_security_groups().filters(filter("group-name", NAME)).filters(filter("vpc-id", vpc));
     let answer = call.send().await.called(GROUPS)?;
-    let Some(group) = answer.security_groups().first() else { return Ok(None) };
+    // Who owns a VPC sees the groups of those who share it.
+    let is_own = |group: &&SecurityGroup| group.owner_id().is_none_or(|owner| owner == account.id().as_str());
+    let Some(group) = answer.security_groups().iter().find(is_own) else { return Ok(None) };
     let id = group.group_id().ok_or_else(|| incomplete(GROUPS, "group id"))?;
-    let is_empty = |group: &SecurityGroup| group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty();
-    Ok(Some((id.to_owned(), is_empty(group))))
+    Ok(Some((id.to_owned(), group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty())))
 }
 
-/// The group without rules of a VPC, made where there is none, and emptied.
-async fn empty_group(client: &aws_sdk_ec2::Client, vpc: &str) -> Result<String> {
-    let id = match isolation_group(client, vpc).await? {
+/// Whether these rules are those with which EC2 makes a group: everything may leave.
+fn is_as_made(rules: &Both) -> bool {
+    let is_given = |rule: &Rule| {
+        let is_everywhere = match &rule.source {
+            Source::V4(net) => net.prefix_len() == 0,
+            Source::V6(net) => net.prefix_len() == 0,
+            Source::PrefixList(_) | Source::Group { .. } => false,
+        };
+        rule.protocol == "-1" && is_everywhere && rule.description.is_none()
+    };
+    rules.inbound.is_empty() && rules.outbound.iter().all(is_given)
+}
+
+/// The group without rules of a VPC, made where there is none. One to which somebody gave rules is theirs.
+async fn empty_group(account: &Account, client: &aws_sdk_ec2::Client, vpc: &str) -> Result<String> {
+    let later = |why: &str| Error::new(Kind::Conflict, CREATE, format!("the security group {NAME} of {vpc} {why}"));
+    let id = match isolation_group(account, client, vpc).await? {
         Some((id, true)) => return Ok(id),
         Some((id, false)) => id,
         None => {
-            let call = client.create_security_group().group_name(NAME).vpc_id(vpc);
-            let made = call.description("Cuts instances off: it must have no rules").send().await.called(CREATE)?;
-            made.group_id().ok_or_else(|| incomplete(CREATE, "group id"))?.to_owned()
+            let call = client.create_security_group().group_name(NAME).vpc_id(vpc).description("Cuts instances off: it must have no rules");
+            match call.send().await.called(CREATE) {
+                Err(error) if error.code == "InvalidGroup.Duplicate" => return Err(later("is being made by another run")),
+                made => made?.group_id().ok_or_else(|| incomplete(CREATE, "group id"))?.to_owned(),
+            }
         }
     };
-    let rules = Both::of(client, &id).await?.ok_or_else(|| Error::new(Kind::Conflict, RULES, "the group was removed a moment ago"))?;
-    rules.become_in(client, &id, &Both::default()).await?;
-    Ok(id)
+    let rules = Both::of(client, &id).await?.ok_or_else(|| later("does not show yet"))?;
+    if !is_as_made(&rules) {
+        let why = format!("the security group {id} ({NAME}) has rules that somebody gave it: remove them, or cut the instance off by hand");
+        return Err(Error::new(Kind::Rejected, GROUPS, why));
+    }
+    found(rules.become_in(client, &id, &Both::default()).await)?;
+    match isolation_group(account, client, vpc).await? {
+        Some((id, true)) => Ok(id),
+        _ => Err(later("is not empty yet")),
+    }
 }
 
-/// Snapshots of all volumes at one moment, tagged with the instance.
-async fn preserve(client: &aws_sdk_ec2::Client, instance: &str) -> Result<()> {
-    let tag = Tag::builder().key("redress:evidence-of").value(instance).build();
-    let tags = TagSpecification::builder().resource_type(ResourceType::Snapshot).tags(tag).build();
+/// Snapshots of all volumes at one moment, tagged with the instance; none where there are some of a moment ago.
+async fn preserve(account: &Account, client: &aws_sdk_ec2::Client, instance: &str) -> Result<()> {
+    let evidence = Filter::builder().name(format!("tag:{EVIDENCE}")).values(instance).build();
+    let kept = client.describe_snapshots().owner_ids("self").filters(evidence).send().await.called(KEPT)?;
+    let since = (account.now() - FRESH).as_second();
+    if kept.snapshots().iter().any(|snapshot| snapshot.start_time().is_some_and(|at| at.secs() > since)) {
+        return Ok(());
+    }
+    let tags = TagSpecification::builder()
+        .resource_type(ResourceType::Snapshot)
+        .tags(Tag::builder().key(EVIDENCE).value(instance).build())
+        .build();
     let call = client
         .create_snapshots()
         .instance_specification(InstanceSpecification::builder().instance_id(instance).build())
@@ -127,40 +199,78 @@ async fn preserve(client: &aws_sdk_ec2::Client, instance: &str) -> Result<()> {
     call.send().await.called(SNAPSHOTS).map(|_| ())
 }
 
+/// Whether an instance in this state is still of its group: one on its way out is as good as out.
+/// See <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html>.
+fn is_member(state: &str) -> bool {
+    !["Detach", "Terminat", "Warmed:Terminat"].iter().any(|start| state.starts_with(start))
+}
+
 impl InstanceIsolation {
-    async fn scaling(&self, account: &Account) -> Result<Option<String>> {
+    /// The Auto Scaling group of which it is a member, and in which state.
+    async fn membership(&self, account: &Account) -> Result<Option<(String, String)>> {
         let client = account.client(gated!(aws_sdk_autoscaling));
         let answer = client.describe_auto_scaling_instances().instance_ids(&self.instance).send().await.called(SCALING)?;
-        // One that is on its way out is as good as out.
-        let member = answer
-            .auto_scaling_instances()
-            .iter()
-            .find(|member| !matches!(member.lifecycle_state(), Some("Detaching" | "Detached" | "Terminated" | "Terminating")));
-        Ok(member.and_then(|member| member.auto_scaling_group_name()).map(str::to_owned))
+        let group = |member: &aws_sdk_autoscaling::types::AutoScalingInstanceDetails| {
+            Some((member.auto_scaling_group_name()?.to_owned(), member.lifecycle_state()?.to_owned()))
+        };
+        Ok(answer.auto_scaling_instances().iter().filter_map(group).find(|(_, state)| is_member(state)))
     }
 
-    async fn rescale(&self, account: &Account, from: Option<&str>, to: Option<&str>) -> Result<()> {
-        let client = account.client(gated!(aws_sdk_autoscaling));
-        if let Some(group) = from {
-            // The group starts another in its place, and takes this one from its load balancers.
-            let call = client.detach_instances().auto_scaling_group_name(group).instance_ids(&self.instance);
-            call.should_decrement_desired_capacity(false).send().await.called(DETACH)?;
-        }
-        if let Some(group) = to {
-            let call = client.attach_instances().auto_scaling_group_name(group).instance_ids(&self.instance);
-            call.send().await.called(ATTACH)?;
-        }
-        Ok(())
+    async fn attach(&self, account: &Account, group: &str) -> Result<()> {
+        let call = account.client(gated!(aws_sdk_autoscaling)).attach_instances().auto_scaling_group_name(group);
+        call.instance_ids(&self.instance).send().await.called(ATTACH).map(|_| ())
     }
+
+    /// The group starts another in its place, and takes this one from its load balancers.
+    async fn detach(&self, account: &Account, group: &str) -> Result<()> {
+        let call = account.client(gated!(aws_sdk_autoscaling)).detach_instances().auto_scaling_group_name(group);
+        call.instance_ids(&self.instance).should_decrement_desired_capacity(false).send().await.called(DETACH).map(|_| ())
+    }
+
+    /// What each interface that changes is to have, by its id. Made and looked at before anything is changed.
+    async fn coming(
+        &self,
+        account: &Account,
+        client: &aws_sdk_ec2::Client,
+        from: &Isolation,
+        to: &Isolation,
+    ) -> Result<BTreeMap<String, Vec<String>>> {
+        let mut coming = BTreeMap::new();
+        for interface in interfaces(client, &self.instance).await?.0 {
+            let id = id_of(&interface)?;
+            let Some(groups) = to.groups.get(id).filter(|groups| from.groups.get(id) != Some(groups)) else { continue };
+            let groups: Vec<String> = if groups.is_empty() {
+                let vpc = interface.vpc_id().ok_or_else(|| incomplete(NETWORK, "VPC"))?;
+                vec![empty_group(account, client, vpc).await?]
+            } else {
+                // One that is gone is said before anything else comes back.
+                client.describe_security_groups().set_group_ids(Some(groups.iter().cloned().collect())).send().await.called(GROUPS)?;
+                groups.iter().cloned().collect()
+            };
+            coming.insert(id.to_owned(), groups);
+        }
+        Ok(coming)
+    }
+}
+
+/// Whether an interface of `from` is connected and cut off in `to`.
+fn is_cut(from: &Isolation, to: &Isolation) -> bool {
+    to.groups.iter().any(|(id, groups)| groups.is_empty() && from.groups.get(id).is_some_and(|was| !was.is_empty()))
 }
 
 impl Setting for InstanceIsolation {
     type Value = Isolation;
-    type Facts = ();
+    type Facts = IsolationFacts;
 
     const NAME: &'static str = "ec2.isolation";
-    const READS: &'static [Action] =
-        &[Action::anywhere(DESCRIBE), Action::anywhere(GROUPS), Action::anywhere(RULES), Action::anywhere(SCALING)];
+    const READS: &'static [Action] = &[
+        Action::anywhere(DESCRIBE),
+        Action::anywhere(NETWORK),
+        Action::anywhere(GROUPS),
+        Action::anywhere(RULES),
+        Action::anywhere(KEPT),
+        Action::anywhere(SCALING),
+    ];
     const WRITES: &'static [Action] = &[
         Action::on(SNAPSHOTS, INSTANCES),
         Action::on(SNAPSHOTS, VOLUMES),
@@ -178,50 +288,53 @@ impl Setting for InstanceIsolation {
         Action::on(MODIFY, ON_GROUPS),
     ];
 
-    async fn get(&self, account: &Account) -> Result<Option<(Isolation, ())>> {
+    async fn get(&self, account: &Account) -> Result<Option<(Isolation, IsolationFacts)>> {
         let client = account.client(gated!(aws_sdk_ec2));
         let Some(instance) = instance(&client, &self.instance).await? else { return Ok(None) };
+        let (own, managed) = interfaces(&client, &self.instance).await?;
         let mut groups = BTreeMap::new();
-        for interface in instance.network_interfaces() {
-            let all: BTreeSet<String> = interface.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect();
+        for interface in &own {
+            let all = groups_of(interface);
             let is_named = interface.groups().iter().all(|group| group.group_name() == Some(NAME));
-            let vpc = interface.vpc_id().filter(|_| is_named && all.len() == 1);
-            let empty = match vpc {
-                Some(vpc) => isolation_group(&client, vpc).await?,
+            let empty = match interface.vpc_id().filter(|_| is_named && all.len() == 1) {
+                Some(vpc) => isolation_group(account, &client, vpc).await?,
                 None => None,
             };
             let is_cut_off = empty.is_some_and(|(id, is_empty)| is_empty && all.contains(&id));
             groups.insert(id_of(interface)?.to_owned(), if is_cut_off { BTreeSet::new() } else { all });
         }
+        let scaling = self.membership(account).await?.map(|(group, _)| group);
         let marked = instance.tags().iter().any(|tag| tag.key() == Some(MARK));
-        Ok(Some((Isolation { groups, scaling: self.scaling(account).await?, marked }, ())))
+        let managed = managed.iter().map(|interface| id_of(interface).map(str::to_owned)).collect::<Result<_>>()?;
+        Ok(Some((Isolation { groups, scaling, marked }, IsolationFacts { managed })))
     }
 
-    /// Out of the Auto Scaling group first, which would end an instance that nobody reaches; and into it first on the way back, as a full group
-    /// refuses.
+    /// What may be refused comes before what is changed, and what cannot be taken back for certain comes last: on the way out of an Auto Scaling
+    /// group it is the leaving, on the way back nothing, as a group that is full refuses at once.
     async fn put(&self, account: &Account, from: &Isolation, to: &Isolation) -> Result<()> {
         let client = account.client(gated!(aws_sdk_ec2));
         let gone = || Error::new(Kind::Conflict, DESCRIBE, "the instance is gone");
         let instance = instance(&client, &self.instance).await?.ok_or_else(gone)?;
-        let is_changing = |interface: &String| from.groups.get(interface) != to.groups.get(interface);
-        let is_cut = to.groups.iter().any(|(interface, groups)| groups.is_empty() && is_changing(interface));
-        let has_volume = instance.block_device_mappings().iter().any(|device| device.ebs().is_some());
-        if is_cut && has_volume {
-            preserve(&client, &self.instance).await?;
+        let (leaving, joining) = match (&from.scaling, &to.scaling) {
+            (one, other) if one == other => (None, None),
+            (one, other) => (one.as_deref(), other.as_deref()),
+        };
+        if leaving.is_some()
+            && let Some((group, state)) = self.membership(account).await?
+            && !["InService", "Standby"].contains(&state.as_str())
+        {
+            let why = format!("{group} takes none out that is {state}; it comes again");
+            return Err(Error::new(Kind::Conflict, DETACH, why));
         }
-        if from.scaling != to.scaling {
-            self.rescale(account, from.scaling.as_deref(), to.scaling.as_deref()).await?;
+        let coming = self.coming(account, &client, from, to).await?;
+        if is_cut(from, to) && instance.block_device_mappings().iter().any(|device| device.ebs().is_some()) {
+            preserve(account, &client, &self.instance).await?;
         }
-        for interface in instance.network_interfaces() {
-            let id = id_of(interface)?;
-            let Some(groups) = to.groups.get(id).filter(|_| is_changing(&id.to_owned())) else { continue };
-            let groups = if groups.is_empty() {
-                let vpc = interface.vpc_id().ok_or_else(|| incomplete(DESCRIBE, "VPC"))?;
-                vec![empty_group(&client, vpc).await?]
-            } else {
-                groups.iter().cloned().collect()
-            };
-            let call = client.modify_network_interface_attribute().network_interface_id(id).set_groups(Some(groups));
+        if let Some(group) = joining {
+            self.attach(account, group).await?;
+        }
+        for (interface, groups) in coming {
+            let call = client.modify_network_interface_attribute().network_interface_id(interface).set_groups(Some(groups));
             call.send().await.called(MODIFY)?;
         }
         match (from.marked, to.marked) {
@@ -234,14 +347,19 @@ impl Setting for InstanceIsolation {
             }
             _ => {}
         }
-        Ok(())
+        match leaving {
+            Some(group) => self.detach(account, group).await,
+            None => Ok(()),
+        }
     }
 
     fn undo(from: &Isolation, to: &Isolation) -> Undo {
         if from == to {
             Undo::Exact
         } else {
-            Undo::Partly("the snapshots of its volumes stay, and the empty security group redress-isolation of its VPC")
+            Undo::Partly(
+                "snapshots of its volumes and the empty security group redress-isolation stay, and an Auto Scaling group then wants one instance more",
+            )
         }
     }
 
@@ -255,15 +373,46 @@ impl Setting for InstanceIsolation {
         let word = |groups: &BTreeSet<String>| {
             if groups.is_empty() { "cut off".to_owned() } else { groups.iter().cloned().collect::<Vec<_>>().join(", ") }
         };
+        let snapshots = is_cut(from, to).then(|| "+ snapshots of its volumes".to_owned());
         let interfaces = to.groups.iter().filter_map(|(id, groups)| {
             let was = from.groups.get(id).filter(|was| *was != groups)?;
             Some(format!("interface {id}: {} -> {}", word(was), word(groups)))
         });
         let is_changed = from.scaling != to.scaling;
-        let line = |sign: &str, group: &Option<String>| {
-            group.as_ref().filter(|_| is_changed).map(|group| format!("{sign} member of the Auto Scaling group {group}"))
+        let line = |group: &Option<String>, sign: &str, then: &str| {
+            group.as_ref().filter(|_| is_changed).map(|group| format!("{sign} member of the Auto Scaling group {group}, which {then}"))
         };
+        let (left, joined) = (line(&from.scaling, "-", "starts another"), line(&to.scaling, "+", "then wants one more"));
         let mark = (from.marked != to.marked).then(|| format!("{} tag: {MARK}", if to.marked { "+" } else { "-" }));
-        line("-", &from.scaling).into_iter().chain(line("+", &to.scaling)).chain(interfaces).chain(mark).collect()
+        snapshots.into_iter().chain(left).chain(joined).chain(interfaces).chain(mark).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_on_the_way_out_of_a_group_is_no_member() {
+        for state in
+            ["Detaching", "Detached", "Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated", "Warmed:Terminating:Wait"]
+        {
+            assert!(!is_member(state), "{state}");
+        }
+        for state in ["InService", "Standby", "EnteringStandby", "Pending", "Pending:Wait", "Warmed:Stopped"] {
+            assert!(is_member(state), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_a_service_manages_is_not_ours_to_change() {
+        let interface = NetworkInterface::builder;
+        let operated = OperatorResponse::builder().managed(true).build();
+        for managed in
+            [interface().requester_managed(true), interface().operator(operated), interface().interface_type(NetworkInterfaceType::Trunk)]
+        {
+            assert!(is_managed(&managed.build()));
+        }
+        assert!(!is_managed(&interface().requester_managed(false).interface_type(NetworkInterfaceType::Interface).build()));
     }
 }
