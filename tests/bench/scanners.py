@@ -60,7 +60,7 @@ def redress(staged: Staged, binary: Path, scratch: Path) -> tuple[Used, Answer]:
     used = child.run(command, _environment(staged, scratch), scratch, output, status=SOMETHING_TO_DO)
     told = json.loads(output.read_text())
     # What the bare client saw is what there is.
-    there = [staged.listed["DescribeSecurityGroups"], staged.listed["DescribeSecurityGroupRules"]]
+    there = [staged.listed["groups"], staged.listed["rules"]]
     if told["missed"] or [told["groups"], told["rules"]] != there:
         missed = told["missed"][:1]
         raise Failed(f"redress saw {told['groups']} groups with {told['rules']} rules of {there}, and missed {missed}")

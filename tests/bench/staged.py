@@ -61,10 +61,10 @@ _READS = [
     "ec2:DescribeRegions",
 ]
 _SESSION = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": _READS, "Resource": "*"}]})
+# What each call tells of, and how that is known in its answer; a rule of a group by its one source.
 _LISTED = {
-    "DescribeSecurityGroups": b"<groupName>",
-    "DescribeSecurityGroupRules": b"<securityGroupRuleId>",
-    "DescribeNetworkInterfaces": b"<networkInterfaceId>",
+    "DescribeSecurityGroups": {"groups": (b"<groupName>",), "rules": (b"<cidrIp>", b"<cidrIpv6>", b"<userId>")},
+    "DescribeNetworkInterfaces": {"interfaces": (b"<networkInterfaceId>",)},
 }
 
 
@@ -89,7 +89,7 @@ class Staged:
         self.answer: Answer = answer
         self.open = len(set().union(*answer.values()))
         self.listed: Counter[str] = Counter()
-        """What the bare client saw, by the action that told it."""
+        """How much the bare client saw: groups, rules and interfaces."""
 
     def check(self, who: str, told: Answer) -> None:
         """That an answer is right, as far as it goes."""
@@ -146,11 +146,12 @@ class Staged:
                 DurationSeconds=900,
             )
             bare.key = _between(entered, b"AccessKeyId") or ""
-            for action, mark in _LISTED.items():
+            for action, things in _LISTED.items():
                 page: dict[str, Any] = {"MaxResults": 1000}
                 while page:
                     body = bare.call("ec2", action, **page)
-                    listed[action] += body.count(mark)
+                    for thing, marks in things.items():
+                        listed[thing] += sum(map(body.count, marks))
                     token = _between(body, b"nextToken")
                     page = {"MaxResults": 1000, "NextToken": token} if token else {}
             return bare.seconds, listed

@@ -180,7 +180,7 @@ pub(super) async fn entries(client: &aws_sdk_ec2::Client, list: &str) -> Result<
     Ok(nets)
 }
 
-pub(super) fn read(rule: &SecurityGroupRule) -> Result<Rule> {
+fn read(rule: &SecurityGroupRule) -> Result<Rule> {
     let malformed = |what: &str| Error::malformed(RULES, format!("rule {}: {what}", rule.security_group_rule_id().unwrap_or("?")));
     let source = if let Some(net) = rule.cidr_ipv4() {
         Source::V4(net.parse().map_err(|_| malformed(net))?)
@@ -206,6 +206,49 @@ pub(super) fn read(rule: &SecurityGroupRule) -> Result<Rule> {
     })
 }
 
+/// The rules of a group as it is described itself: without ids and tags, and with everything that is judged.
+///
+/// A region's groups come with their rules in pages of a thousand groups, where `DescribeSecurityGroupRules` has pages of a thousand rules.
+pub(super) fn described(group: &SecurityGroup) -> Result<Both> {
+    let all = |permissions: &[IpPermission]| -> Result<Vec<Rule>> {
+        let rules = permissions.iter().map(|permission| taken_apart(permission, group.owner_id())).collect::<Result<Vec<_>>>()?;
+        Ok(sorted(rules.concat()))
+    };
+    Ok(Both { inbound: all(group.ip_permissions())?, outbound: all(group.ip_permissions_egress())? })
+}
+
+/// A permission holds a rule for each of its sources.
+fn taken_apart(permission: &IpPermission, owner: Option<&str>) -> Result<Vec<Rule>> {
+    let malformed = |text: &str| Error::malformed(GROUPS, format!("`{text}` is not a network"));
+    let given = |text: Option<&str>, what: &str| text.map(str::to_owned).ok_or_else(|| incomplete(GROUPS, what));
+    let mut sources = Vec::new();
+    for range in permission.ip_ranges() {
+        let net = given(range.cidr_ip(), "CIDR")?;
+        sources.push((Source::V4(net.parse().map_err(|_| malformed(&net))?), range.description()));
+    }
+    for range in permission.ipv6_ranges() {
+        let net = given(range.cidr_ipv6(), "CIDR")?;
+        sources.push((Source::V6(net.parse().map_err(|_| malformed(&net))?), range.description()));
+    }
+    for list in permission.prefix_list_ids() {
+        sources.push((Source::PrefixList(given(list.prefix_list_id(), "prefix list")?), list.description()));
+    }
+    for pair in permission.user_id_group_pairs() {
+        let other = pair.user_id().filter(|other| Some(*other) != owner).map(str::to_owned);
+        sources.push((Source::Group { id: given(pair.group_id(), "group id")?, owner: other }, pair.description()));
+    }
+    let rule = |(source, description): (Source, Option<&str>)| Rule {
+        id: None,
+        protocol: permission.ip_protocol().unwrap_or("-1").to_owned(),
+        from_port: permission.from_port().unwrap_or(-1),
+        to_port: permission.to_port().unwrap_or(-1),
+        source,
+        description: description.filter(|text| !text.is_empty()).map(str::to_owned),
+        tags: BTreeMap::new(),
+    };
+    Ok(sources.into_iter().map(rule).collect())
+}
+
 fn permission(rule: &Rule) -> IpPermission {
     let permission = IpPermission::builder().ip_protocol(&rule.protocol);
     let permission = if rule.protocol == "-1" { permission } else { permission.from_port(rule.from_port).to_port(rule.to_port) };
@@ -220,4 +263,64 @@ fn permission(rule: &Rule) -> IpPermission {
             .user_id_group_pairs(UserIdGroupPair::builder().group_id(id).set_user_id(owner.clone()).set_description(description).build()),
     }
     .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::ReferencedSecurityGroup;
+
+    use super::*;
+
+    const OWN: &str = "111122223333";
+
+    fn rules() -> Vec<SecurityGroupRule> {
+        let rule = |protocol: &str, from: i32, to: i32| {
+            SecurityGroupRule::builder().group_owner_id(OWN).ip_protocol(protocol).from_port(from).to_port(to).description("why")
+        };
+        let of = |id: &str, owner: &str| ReferencedSecurityGroup::builder().group_id(id).user_id(owner).build();
+        vec![
+            rule("tcp", 22, 22).cidr_ipv4("10.0.0.0/8").build(),
+            rule("tcp", 22, 22).cidr_ipv6("2001:db8::/32").build(),
+            rule("icmp", 8, -1).prefix_list_id("pl-1").build(),
+            rule("-1", -1, -1).referenced_group_info(of("sg-1", OWN)).build(),
+            rule("udp", 53, 53).referenced_group_info(of("sg-2", "444455556666")).build(),
+        ]
+    }
+
+    #[test]
+    fn a_group_s_own_description_says_the_same_as_its_rules_one_by_one() {
+        let one_by_one = sorted(rules().iter().map(|rule| read(rule).unwrap()).collect());
+        let whole = IpPermission::builder;
+        let pair = |id: &str, owner: &str| UserIdGroupPair::builder().group_id(id).user_id(owner).description("why").build();
+        let group = SecurityGroup::builder()
+            .owner_id(OWN)
+            .ip_permissions(
+                whole()
+                    .ip_protocol("tcp")
+                    .from_port(22)
+                    .to_port(22)
+                    .ip_ranges(IpRange::builder().cidr_ip("10.0.0.0/8").description("why").build())
+                    .ipv6_ranges(Ipv6Range::builder().cidr_ipv6("2001:db8::/32").description("why").build())
+                    .build(),
+            )
+            .ip_permissions(
+                whole()
+                    .ip_protocol("icmp")
+                    .from_port(8)
+                    .to_port(-1)
+                    .prefix_list_ids(PrefixListId::builder().prefix_list_id("pl-1").description("why").build())
+                    .build(),
+            )
+            .ip_permissions(whole().ip_protocol("-1").user_id_group_pairs(pair("sg-1", OWN)).build())
+            .ip_permissions(whole().ip_protocol("udp").from_port(53).to_port(53).user_id_group_pairs(pair("sg-2", "444455556666")).build())
+            .build();
+        assert_eq!(described(&group).unwrap().inbound, one_by_one);
+    }
+
+    #[test]
+    fn what_is_no_network_is_an_error_and_not_nothing() {
+        let range = IpRange::builder().cidr_ip("everywhere").build();
+        let group = SecurityGroup::builder().ip_permissions(IpPermission::builder().ip_protocol("tcp").ip_ranges(range).build()).build();
+        assert!(described(&group).is_err());
+    }
 }

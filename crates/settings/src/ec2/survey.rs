@@ -11,7 +11,7 @@ use redress_aws::Called;
 use redress_exposure::{Group, PrefixLists, Source, Survey, reach::Interface};
 use redress_remediation::{Account, Action, Kind, Result};
 
-use super::rules::{ENTRIES, GROUPS, ON_LISTS, RULES, entries, named, read};
+use super::rules::{Both, ENTRIES, GROUPS, ON_LISTS, RULES, described, entries, named};
 use crate::gated;
 
 const INTERFACES: &str = "ec2:DescribeNetworkInterfaces";
@@ -29,7 +29,7 @@ pub const READS: &[Action] = &[
     Action::on(ENTRIES, ON_LISTS),
 ];
 
-/// The groups: all of the region, or just one.
+/// The groups: all of the region, whose rules come without ids and tags; or just one, whose rules come with them.
 ///
 /// # Errors
 /// When they cannot be read. A group that is gone is no error.
@@ -37,35 +37,25 @@ pub async fn survey(account: &Account, only: Option<&str>) -> Result<Survey> {
     let client = account.client(gated!(aws_sdk_ec2));
     // Groups that another account shares are judged there.
     let is_own = |group: &&SecurityGroup| group.owner_id().is_none_or(|owner| owner == account.id().as_str());
-    let mut groups = if let Some(id) = only {
-        named(&client, id).await?.iter().filter(is_own).map(group).collect::<Vec<_>>()
+    let mut found_groups = BTreeMap::new();
+    if let Some(id) = only {
+        let Some(named) = named(&client, id).await?.filter(|group| is_own(&group)) else { return Ok(Survey::default()) };
+        // It may be gone meanwhile.
+        let Some(rules) = Both::of(&client, id).await? else { return Ok(Survey::default()) };
+        found_groups.insert(id.to_owned(), group(&named, rules));
     } else {
         let mut pages = client.describe_security_groups().max_results(PAGE).into_paginator().send();
-        let mut groups = Vec::new();
         while let Some(page) = pages.next().await {
-            groups.extend(page.called(GROUPS)?.security_groups().iter().filter(is_own).map(group));
+            for one in page.called(GROUPS)?.security_groups().iter().filter(is_own) {
+                let group = group(one, described(one)?);
+                found_groups.insert(group.id.clone(), group);
+            }
         }
-        groups
-    };
-    let mut found_groups: BTreeMap<String, Group> = groups.drain(..).map(|group| (group.id.clone(), group)).collect();
+    }
     if found_groups.is_empty() {
         return Ok(Survey::default());
     }
     let of_group = only.map(|id| vec![Filter::builder().name("group-id").values(id).build()]);
-    let mut pages = client.describe_security_group_rules().set_filters(of_group.clone()).max_results(PAGE).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = match page.called(RULES) {
-            // One group alone may be gone meanwhile; of all of them none can be not found.
-            Err(error) if error.kind == Kind::NotFound && only.is_some() => return Ok(Survey::default()),
-            page => page?,
-        };
-        for rule in page.security_group_rules() {
-            // A group that came between the two calls is looked at by its own event.
-            let Some(group) = rule.group_id().and_then(|id| found_groups.get_mut(id)) else { continue };
-            let direction = if rule.is_egress() == Some(true) { &mut group.outbound } else { &mut group.inbound };
-            direction.push(read(rule)?);
-        }
-    }
     let mut lists = PrefixLists::new();
     let named: BTreeSet<&str> = found_groups.values().flat_map(Group::lists).collect();
     for list in named {
@@ -80,13 +70,14 @@ pub async fn survey(account: &Account, only: Option<&str>) -> Result<Survey> {
     Ok(Survey { groups: found_groups, lists, interfaces })
 }
 
-fn group(group: &aws_sdk_ec2::types::SecurityGroup) -> Group {
+fn group(group: &SecurityGroup, rules: Both) -> Group {
     Group {
+        inbound: rules.inbound,
+        outbound: rules.outbound,
         id: group.group_id().unwrap_or_default().to_owned(),
         name: group.group_name().unwrap_or_default().to_owned(),
         vpc: group.vpc_id().unwrap_or_default().to_owned(),
         tags: group.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect(),
-        ..Group::default()
     }
 }
 
