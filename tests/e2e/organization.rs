@@ -27,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("organization::a_test_finding_arrives", test_finding),
         trial("organization::where_it_cannot_be_told_who_governs_nothing_is_changed", not_told),
+        trial("organization::who_becomes_the_administrator_while_it_is_asked_for_is_told_when_it_is_asked_again", told_again),
         trial("organization::as_shipped_a_sweep_plans_and_changes_nothing", as_shipped),
         trial("organization::a_person_s_yes_is_to_what_was_chosen", approved),
         trial("organization::undo_switches_off_what_was_off", off_again),
@@ -615,6 +616,20 @@ async fn not_told() {
     let is_security_hub_s = |key: &&String| key.starts_with("securityhub/");
     let after = world.inventory(&place.account);
     assert_eq!(after.keys().filter(is_security_hub_s).collect::<Vec<_>>(), before.keys().filter(is_security_hub_s).collect::<Vec<_>>());
+}
+
+async fn told_again() {
+    let world = &*GOVERNED;
+    let _turn = TURNS.lock().await;
+    let place = world.place().await;
+    // Another account joins meanwhile, and by the time that the management account is asked the administrator is delegated.
+    let fault = json!({"service": "securityhub", "operation": "DescribeOrganizationConfiguration", "times": 1, "status": 401, "code": "InvalidAccessException"});
+    world.local().post("faults", &fault);
+    let result = onboarded(world, &[place.account.as_str()], &["us-east-1"]).await;
+    for service in ["security-hub", "standards", "membership"] {
+        let cell = cell(&result, place.account.as_str(), "us-east-1", service);
+        assert!(is_good(cell), "{cell:#}");
+    }
 }
 
 fn ureq_delete(world: &World, door: &str) {

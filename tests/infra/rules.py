@@ -792,7 +792,7 @@ def nobody_writes_what_decides_over_the_functions(stack: Stack) -> Iterator[str]
                 yield f"{statement.name} allows {action}"
             if service == "ssm" and any("*" in resource for resource in statement.resources):
                 yield f"{statement.name} reads more than one parameter"
-            if service == "s3" and action != "s3:GetObject":
+            if service == "s3" and action not in ("s3:GetObject", "s3:ListBucket"):
                 for resource in statement.resources:
                     if resource.partition("/")[0] in buckets or "*" in resource.partition("/")[0]:
                         yield f"{statement.name} allows {action} on {resource}"

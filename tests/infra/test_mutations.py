@@ -381,7 +381,7 @@ MISTAKES: dict[Rule, list[tuple[str, Any]]] = {
         ("WebhookPolicy.Roles.4", DROP),
         ("WebhookPolicy.Roles.5", DROP),
         (f"IncidentRole.{STATEMENT}.4", DROP),
-        (f"ReporterRole.{STATEMENT}.8.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
+        (f"ReporterRole.{STATEMENT}.7.Resource", {"Fn::Sub": "${Reports.Arn}/*"}),
         (f"OnboarderRole.{STATEMENT}.12", DROP),
         (f"ScannerRole.{STATEMENT}.6", DROP),
     ],

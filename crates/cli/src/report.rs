@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::Cell;
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Clock as _, Deployment, Kind, LONGEST_LINK, Reports, Shelf, SystemClock, ask, caller};
+use redress_aws::{Clock as _, Deployment, LONGEST_LINK, Reports, SystemClock, ask, caller};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -54,7 +54,7 @@ pub(crate) async fn run(printer: Printer, latest: bool) -> Done {
     let sdk = sdk().await;
     let caller = caller(&sdk).await?;
     let deployment = Deployment::find(&sdk).await.map_err(|error| not_deployed(&error))?;
-    let reports = Reports::new(&sdk, deployment.reports_bucket.clone(), caller.account.clone());
+    let reports = Reports::new(&sdk, deployment.reports_bucket.clone(), caller.account);
     let asked = SystemClock.now();
     if !latest {
         ask(&sdk, "Manual Report", &json!({ "requested_by": caller.arn })).await?;
@@ -88,19 +88,14 @@ pub(crate) async fn run(printer: Printer, latest: bool) -> Done {
         printer.hint(&format!("not complete: {part}: {why}"));
     }
     let page = format!("reports/{}/report.html", shown.day);
-    let shelf = Shelf::new(&sdk, deployment.reports_bucket.clone(), caller.account);
-    let link = shelf.link(&page, LONGEST_LINK).await?;
+    let link = reports.link(&page, LONGEST_LINK).await?;
     printer
         .hint(&format!("s3://{}/{page}, and for whoever has this link, as long as your session lasts:\n{link}", deployment.reports_bucket));
     Ok(ended)
 }
 
 async fn read(reports: &Reports) -> Result<Option<(Json, Shown)>, Failure> {
-    // Who may not list a bucket is denied what is not there.
-    let report: Option<Json> = match reports.read(LATEST).await {
-        Err(error) if error.kind == Kind::Denied => None,
-        read => read?,
-    };
+    let report: Option<Json> = reports.read(LATEST).await?;
     let shown = |report: Json| Ok((report.clone(), serde_json::from_value(report)?));
     report.map(shown).transpose().map_err(|error: serde_json::Error| Failure::new(format!("{LATEST}: {error}")))
 }

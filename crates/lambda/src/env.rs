@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, fmt::Display, str::FromStr};
 
+use redress_model::{AccountId, Arn, ParseError, Partition, Region};
+
 /// The variables of the process, as given.
 #[derive(Debug, Clone, Default)]
 pub struct Env(HashMap<String, String>);
@@ -20,6 +22,33 @@ pub enum EnvError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// The topic for people, and with it where we are: all that is ours is in its account, and every function in its region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// The topic's ARN.
+    pub arn: String,
+    /// Our own account.
+    pub account: AccountId,
+    /// Our partition.
+    pub partition: Partition,
+    /// The home region.
+    pub region: Region,
+}
+
+impl FromStr for Topic {
+    type Err = ParseError;
+
+    fn from_str(arn: &str) -> Result<Self, ParseError> {
+        let parts = Arn::parse(arn)?;
+        Ok(Self {
+            arn: arn.to_owned(),
+            account: AccountId::try_from(parts.account)?,
+            partition: Partition::try_from(parts.partition)?,
+            region: Region::try_from(parts.region)?,
+        })
+    }
 }
 
 impl Env {
@@ -61,6 +90,17 @@ mod tests {
     use redress_model::Modes;
 
     use super::*;
+
+    #[test]
+    fn the_topic_says_where_we_are() {
+        let of = |arn: &str| Env::of([("TOPIC".to_owned(), arn.to_owned())]).parsed::<Topic>("TOPIC");
+        let topic = of("arn:aws-us-gov:sns:us-gov-west-1:111122223333:people").unwrap();
+        assert_eq!(
+            (topic.account.as_str(), topic.partition.as_str(), topic.region.as_str()),
+            ("111122223333", "aws-us-gov", "us-gov-west-1")
+        );
+        assert!(of("people").is_err_and(|error| error.to_string().contains("TOPIC")));
+    }
 
     #[test]
     fn names_the_variable_that_is_missing_or_wrong() {

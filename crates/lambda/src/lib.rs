@@ -8,6 +8,6 @@ mod metrics;
 mod serve;
 
 pub use batch::{Function, Message};
-pub use env::{Env, EnvError};
+pub use env::{Env, EnvError, Topic};
 pub use metrics::{Measure, Metric, count, measure};
 pub use serve::{Fatal, serve};

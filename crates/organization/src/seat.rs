@@ -53,18 +53,19 @@ impl Seat<'_> {
         let partition = self.estate.partition;
         let entered =
             self.estate.rim.accounts.enter(Visit { account: self.admin, region, partition, run, now, actions: governance::reads() }).await;
-        let rule = match entered {
-            Ok(here) => governance::rule(&here, &here.in_region(self.home)).await,
-            Err(error) => Rule::Unknown(error.to_string()),
+        let here = match entered {
+            Ok(here) => here,
+            Err(error) => return Rule::Unknown(error.to_string()),
         };
-        match rule {
-            Rule::NotTold(why) => self.administrator(region, why).await,
+        match governance::rule(&here, &here.in_region(self.home)).await {
+            Rule::NotTold(_) => self.administrator(region, &here).await,
             rule => rule,
         }
     }
 
-    /// Who administers Security Hub, where our own account is not told: only of nobody it is ours to become.
-    async fn administrator(&self, region: &Region, why: String) -> Rule {
+    /// Who administers Security Hub, where our own account, entered as `here`, was not told: only of nobody it is ours to become. Who has become
+    /// it meanwhile, for another account that joins, is told when asked again.
+    async fn administrator(&self, region: &Region, here: &Account) -> Rule {
         let asked = match self.estate.enter(self.management, region, &[Service::DelegatedAdministrator]).await {
             Ok(entered) => self.estate.read(&entered, Service::DelegatedAdministrator, &Json::Null).await,
             Err(error) => Err(error),
@@ -72,8 +73,12 @@ impl Seat<'_> {
         match asked.map(|reading| reading.map(|reading| serde_json::from_value::<Option<AccountId>>(reading.value))) {
             Ok(Some(Ok(None))) => Rule::NoAdministrator,
             Ok(Some(Ok(Some(admin)))) if admin != *self.admin => Rule::Foreign(admin),
-            Ok(_) => Rule::Unknown(why),
-            Err(error) => Rule::Unknown(format!("{why}; and the management account cannot be asked: {error}")),
+            Ok(Some(Ok(Some(_)))) => match governance::rule(here, &here.in_region(self.home)).await {
+                Rule::NotTold(why) => Rule::Unknown(why),
+                rule => rule,
+            },
+            Ok(_) => Rule::Unknown("the management account does not tell who administers Security Hub".into()),
+            Err(error) => Rule::Unknown(format!("the management account cannot be asked who administers Security Hub: {error}")),
         }
     }
 

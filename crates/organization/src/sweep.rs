@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use redress_aws::{Error, Kind, Reports, Result};
+use redress_aws::{Error, Reports, Result};
 use redress_model::{AccountId, Region};
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -157,20 +157,12 @@ impl Sweeps<'_> {
         self.reports.write(&self.region_key(sweep, region), &cells).await
     }
 
-    /// A report; `None` where there is none. Who may not list a bucket is denied what is not there.
-    async fn read(&self, key: &str) -> Result<Option<Vec<Cell>>> {
-        match self.reports.read(key).await {
-            Err(error) if error.kind == Kind::Denied => Ok(None),
-            report => report,
-        }
-    }
-
     /// What came of a region as a whole; `None` where its invocation ended without a word.
     ///
     /// # Errors
     /// When it cannot be read.
     pub async fn of_region(&self, sweep: &str, region: &Region) -> Result<Option<Vec<Cell>>> {
-        self.read(&self.region_key(sweep, region)).await
+        self.reports.read(&self.region_key(sweep, region)).await
     }
 
     /// What came of units, in their order; `lost` says what is missing of one whose invocation ended without a word.
@@ -179,7 +171,7 @@ impl Sweeps<'_> {
     /// When one cannot be read.
     pub async fn of_units(&self, sweep: &str, units: &[Unit], lost: impl Fn(&Unit) -> Vec<Cell>) -> Result<Vec<Cell>> {
         let read = |unit: Unit| async move {
-            let cells = self.read(&self.unit_key(sweep, &unit.account, &unit.region)).await;
+            let cells: Result<Option<Vec<Cell>>> = self.reports.read(&self.unit_key(sweep, &unit.account, &unit.region)).await;
             cells.map(|cells| (unit, cells))
         };
         let mut cells = Vec::new();
@@ -196,10 +188,7 @@ impl Sweeps<'_> {
     /// # Errors
     /// When it cannot be written, or the last one cannot be read.
     pub async fn end(&self, sweep: &str, begun: &Begun, cells: Vec<Cell>, ended: Timestamp) -> Result<Summary> {
-        let last: Option<Summary> = match self.reports.read(&self.latest()).await {
-            Err(error) if error.kind == Kind::Denied => None,
-            last => last?,
-        };
+        let last: Option<Summary> = self.reports.read(&self.latest()).await?;
         let mut known = last.map(|last| last.cells).unwrap_or_default();
         if !begun.wish.is_whole() {
             let keys: std::collections::BTreeSet<_> = cells.iter().map(Cell::key).collect();

@@ -9,8 +9,8 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use redress_aws::{Accounts, Clock, Document, Error, Operator, Org, OrgSettings, PolicyFile, Post, Reports, Result, Visit};
 use redress_controls::check;
-use redress_lambda::{Env, EnvError, Function, Measure, Message, Metric, count, measure};
-use redress_model::{AccountId, Arn, Partition, Policy, Region};
+use redress_lambda::{Env, EnvError, Function, Measure, Message, Metric, Topic, count, measure};
+use redress_model::{AccountId, Partition, Policy, Region};
 use redress_organization::{
     Cell, Choice, Chosen, Estate, Hands, How, Names, Service, State, Unit, Wish,
     document::documents,
@@ -63,13 +63,7 @@ impl AccountBaseline {
     /// # Errors
     /// When a variable is missing or wrong.
     pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
-        let topic = env.text("REDRESS_TOPIC_ARN")?;
-        let wrong = |why: String| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why };
-        // All is in the same account and region as the topic: ours.
-        let arn = Arn::parse(&topic).map_err(|error| wrong(error.to_string()))?;
-        let admin = AccountId::try_from(arn.account).map_err(|error| wrong(error.to_string()))?;
-        let partition = Partition::try_from(arn.partition).map_err(|error| wrong(error.to_string()))?;
-        let home = Region::try_from(arn.region).map_err(|error| wrong(error.to_string()))?;
+        let Topic { arn: topic, account: admin, partition, region: home } = env.parsed("REDRESS_TOPIC_ARN")?;
         let names = Names {
             ledger_table: env.text("REDRESS_LEDGER_TABLE")?,
             vault_bucket: env.text("REDRESS_VAULT_BUCKET")?,

@@ -18,8 +18,8 @@ use redress_aws::{
 };
 use redress_controls::check;
 use redress_exposure::Policy as GroupPolicy;
-use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
-use redress_model::{AccountId, Arn, finding::SECURITY_GROUP, policy::Place};
+use redress_lambda::{Env, EnvError, Function, Message, Metric, Topic, count};
+use redress_model::{AccountId, finding::SECURITY_GROUP, policy::Place};
 use redress_remediation::{Attempt, Engine, Finished, Rim};
 use redress_settings::surroundings::Around;
 use serde_json::{Value as Json, json};
@@ -69,10 +69,8 @@ impl CisRemediator {
     pub fn new(env: &Env, sdk: &SdkConfig) -> Result<Self, EnvError> {
         let external_id = Some(env.text("REDRESS_EXTERNAL_ID")?);
         let settings = OrgSettings { role: env.text("REDRESS_MEMBER_ROLE_NAME")?, external_id };
-        let topic = env.text("REDRESS_TOPIC_ARN")?;
-        // The buckets are in the same account as the topic: ours.
-        let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
-        let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
+        let topic: Topic = env.parsed("REDRESS_TOPIC_ARN")?;
+        let owner = topic.account;
         let key = env.optional("REDRESS_POLICY_KEY").unwrap_or_default();
         let bucket = env.text("REDRESS_POLICY_BUCKET")?;
         let groups = env.optional("REDRESS_SG_POLICY_KEY").map(|key| Document::new(sdk, bucket.clone(), key, owner.clone()));
@@ -82,7 +80,7 @@ impl CisRemediator {
             ledger: DynamoLedger::new(sdk, env.text("REDRESS_LEDGER_TABLE")?),
             vault: S3Vault::new(sdk, env.text("REDRESS_VAULT_BUCKET")?, owner),
             hub: SecurityHub::new(sdk),
-            post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
+            post: Channels::new(sdk, topic.arn, env.optional("REDRESS_WEBHOOK_PARAMETER")),
             bus: EventBus::new(sdk, env.text("REDRESS_BUS_NAME")?),
             switch: Counted(SsmSwitch::new(sdk, env.text("REDRESS_KILL_SWITCH")?)),
             timer: OneShots::new(

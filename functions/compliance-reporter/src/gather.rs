@@ -5,11 +5,8 @@ use std::time::Duration;
 use aws_types::SdkConfig;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{
-    Clock, ControlFindings, DynamoLedger, Kind, Ledger, List, Listed, Member, Organizations, PolicyFile, Reports, Result, Shelf,
-};
-use redress_model::{AccountId, Job, Modes, policy};
-use serde::de::DeserializeOwned;
+use redress_aws::{Clock, ControlFindings, DynamoLedger, Ledger, List, Listed, Member, Organizations, PolicyFile, Reports, Result};
+use redress_model::{AccountId, Job, Modes, Policy, policy};
 use serde_json::Value as Json;
 
 use crate::{
@@ -25,7 +22,6 @@ pub(crate) struct Sources {
     organizations: Organizations,
     policy: PolicyFile,
     reports: Reports,
-    shelf: Shelf,
 }
 
 /// What the sources are called.
@@ -61,13 +57,12 @@ impl Sources {
             organizations: Organizations::new(sdk),
             // Exemptions are all that is read of it.
             policy: PolicyFile::new(sdk, policy_bucket, policy_key, owner.clone(), Modes::default()),
-            reports: Reports::new(sdk, reports_bucket.clone(), owner.clone()),
-            shelf: Shelf::new(sdk, reports_bucket, owner.clone()),
+            reports: Reports::new(sdk, reports_bucket, owner.clone()),
         }
     }
 
-    pub(crate) fn shelf(&self) -> &Shelf {
-        &self.shelf
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.reports
     }
 
     /// Everything, as far as it can be read until `deadline`.
@@ -76,7 +71,8 @@ impl Sources {
         let as_of = Timestamp::from_second(clock.now().as_second()).unwrap_or_else(|_| clock.now());
         let mut gaps = Gaps::default();
         let accounts = gaps.part("accounts", self.accounts(as_of).await);
-        let (runs, exemptions) = (self.runs(as_of).await, self.exemptions(as_of).await);
+        let policy = self.policy.read(&|_, _| Ok(())).await;
+        let (runs, exemptions) = (self.runs(as_of).await, self.exemptions(&policy, as_of).await);
         let (incidents, earlier) = (self.incidents(as_of).await, self.earlier(as_of).await);
         let mut facts = Facts {
             as_of,
@@ -84,9 +80,9 @@ impl Sources {
             exemptions: gaps.part("exemptions", exemptions),
             incidents: gaps.part("incidents", incidents),
             earlier: gaps.part("trend", earlier),
-            security_groups: gaps.part("security groups", self.latest("security-groups/latest.json").await),
-            baseline: gaps.part("baseline", self.latest("baseline/latest.json").await),
-            onboarding: gaps.part("onboarding", self.latest("onboarding/latest.json").await),
+            security_groups: gaps.part("security groups", self.reports.read("security-groups/latest.json").await),
+            baseline: gaps.part("baseline", self.reports.read("baseline/latest.json").await),
+            onboarding: gaps.part("onboarding", self.reports.read("onboarding/latest.json").await),
             ..Facts::default()
         };
         if let Some(accounts) = accounts {
@@ -99,7 +95,7 @@ impl Sources {
         if let Some(why) = self.findings(&mut facts.seen, clock, deadline).await {
             gaps.tell("posture", why);
         }
-        if let Some(trouble) = self.policy.read(&|_, _| Ok(())).await.trouble() {
+        if let Some(trouble) = policy.trouble() {
             gaps.tell("exemptions", format!("the policy cannot be read: {trouble}"));
         }
         facts.gaps = gaps.0;
@@ -145,8 +141,7 @@ impl Sources {
         Ok(runs)
     }
 
-    async fn exemptions(&self, now: Timestamp) -> Result<Vec<Exemption>> {
-        let policy = self.policy.read(&|_, _| Ok(())).await;
+    async fn exemptions(&self, policy: &Policy, now: Timestamp) -> Result<Vec<Exemption>> {
         let mut all: Vec<Exemption> = policy.exemptions().map(|(line, exemption)| of_policy(line, exemption)).collect();
         let listed = self.ledger.due(List::Exemptions, now + AHEAD).await?;
         let recorded: Vec<_> = listed.iter().filter(|item| !item.key.starts_with(OF_POLICY)).filter_map(on_record).collect();
@@ -161,7 +156,7 @@ impl Sources {
     async fn incidents(&self, now: Timestamp) -> Result<Vec<Incident>> {
         let since = day(now - SignedDuration::from_hours(24 * INCIDENT_DAYS));
         let mut all = Vec::new();
-        for folder in self.shelf.folders("incidents/").await? {
+        for folder in self.reports.folders("incidents/").await? {
             let day = last_part(&folder);
             if day < since.as_str() {
                 continue;
@@ -170,7 +165,7 @@ impl Sources {
                 let record = self.reports.read::<Json>(&format!("{one}incident.json")).await?;
                 Ok::<_, redress_aws::Error>(Incident::of(day, last_part(&one), &record.unwrap_or_default()))
             };
-            let incidents = stream::iter(self.shelf.folders(&folder).await?).map(read).buffered(AT_ONCE);
+            let incidents = stream::iter(self.reports.folders(&folder).await?).map(read).buffered(AT_ONCE);
             all.extend(incidents.try_collect::<Vec<_>>().await?);
         }
         Ok(all)
@@ -178,20 +173,12 @@ impl Sources {
 
     async fn earlier(&self, now: Timestamp) -> Result<Vec<Earlier>> {
         let today = format!("reports/{}/", day(now));
-        let mut folders: Vec<_> = self.shelf.folders("reports/").await?.into_iter().filter(|folder| *folder < today).collect();
+        let mut folders: Vec<_> = self.reports.folders("reports/").await?.into_iter().filter(|folder| *folder < today).collect();
         folders.sort_unstable();
         let last = folders.split_off(folders.len().saturating_sub(EARLIER));
         let read = |folder: String| async move { self.reports.read(&format!("{folder}report.json")).await };
         let reports: Vec<Option<Earlier>> = stream::iter(last).map(read).buffered(AT_ONCE).try_collect().await?;
         Ok(reports.into_iter().flatten().collect())
-    }
-
-    /// The latest result of a sweep. Who may not list a bucket is denied what is not there.
-    async fn latest<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        match self.reports.read(key).await {
-            Err(error) if error.kind == Kind::Denied => Ok(None),
-            latest => latest,
-        }
     }
 }
 
@@ -254,7 +241,6 @@ fn on_record(item: &Listed) -> Option<Exemption> {
 
 #[cfg(test)]
 mod tests {
-    use redress_model::Policy;
     use serde_json::json;
 
     use super::*;

@@ -12,12 +12,12 @@ pub mod report;
 pub mod table;
 
 use aws_types::SdkConfig;
+use bytes::Bytes;
 use facts::Facts;
 use gather::{Names, Sources};
 use jiff::Timestamp;
 use redress_aws::{Channels, Clock, Error, LONGEST_LINK, Post, Result, SystemClock};
-use redress_lambda::{Env, EnvError, Function, Message};
-use redress_model::{AccountId, Arn};
+use redress_lambda::{Env, EnvError, Function, Message, Topic};
 use report::Report;
 use serde_json::{Value as Json, json};
 use tracing::{error, info};
@@ -26,7 +26,6 @@ use tracing::{error, info};
 pub struct ComplianceReporter {
     sources: Sources,
     post: Channels,
-    bucket: String,
     clock: SystemClock,
 }
 
@@ -36,21 +35,16 @@ impl ComplianceReporter {
     /// # Errors
     /// When a variable is missing or wrong.
     pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
-        let topic = env.text("REDRESS_TOPIC_ARN")?;
-        // All is in the same account as the topic: ours.
-        let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
-        let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
-        let bucket = env.text("REDRESS_REPORTS_BUCKET")?;
+        let topic: Topic = env.parsed("REDRESS_TOPIC_ARN")?;
         let names = Names {
             ledger_table: env.text("REDRESS_LEDGER_TABLE")?,
-            reports_bucket: bucket.clone(),
+            reports_bucket: env.text("REDRESS_REPORTS_BUCKET")?,
             policy_bucket: env.text("REDRESS_POLICY_BUCKET")?,
             policy_key: env.optional("REDRESS_POLICY_KEY").unwrap_or_default(),
         };
         Ok(Self {
-            sources: Sources::new(sdk, names, &owner),
-            post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
-            bucket,
+            sources: Sources::new(sdk, names, &topic.account),
+            post: Channels::new(sdk, topic.arn, env.optional("REDRESS_WEBHOOK_PARAMETER")),
             clock: SystemClock,
         })
     }
@@ -61,13 +55,13 @@ impl ComplianceReporter {
         let report = Report::of(&facts);
         drop(facts);
         let page = self.write(&report).await?;
-        let link = self.sources.shelf().link(&page, LONGEST_LINK).await?;
+        let link = self.sources.reports().link(&page, LONGEST_LINK).await?;
         metrics::emit(&report);
-        let (subject, body) = letter(&report, &link, &format!("s3://{}/{page}", self.bucket));
+        let (subject, body) = letter(&report, &link, &format!("s3://{}/{page}", self.sources.reports().bucket()));
         self.post.tell(&subject, &body).await?;
         let totals = &report.posture.totals;
         info!(day = report.day, passed = totals.passed, failed = totals.failed, gaps = report.gaps.len(), "reported");
-        Ok(json!({ "bucket": self.bucket, "page": page, "totals": totals, "gaps": report.gaps }))
+        Ok(json!({ "bucket": self.sources.reports().bucket(), "page": page, "totals": totals, "gaps": report.gaps }))
     }
 
     /// Writes the documents under the day and as the latest, and says where the page is.
@@ -79,8 +73,9 @@ impl ComplianceReporter {
         let documents =
             [("json", "application/json", json), ("csv", "text/csv; charset=utf-8", csv), ("html", "text/html; charset=utf-8", html)];
         for (end, kind, bytes) in documents {
-            self.sources.shelf().put(&format!("reports/{}/report.{end}", report.day), kind, bytes.clone()).await?;
-            self.sources.shelf().put(&format!("reports/latest.{end}"), kind, bytes).await?;
+            let bytes = Bytes::from(bytes);
+            self.sources.reports().put(&format!("reports/{}/report.{end}", report.day), kind, bytes.clone()).await?;
+            self.sources.reports().put(&format!("reports/latest.{end}"), kind, bytes).await?;
         }
         Ok(format!("reports/{}/report.html", report.day))
     }

@@ -36,17 +36,17 @@ pub fn csv(report: &Report) -> Result<Vec<u8>, String> {
 fn cells(row: &Row, as_of: &str) -> [String; 12] {
     [
         as_of.to_owned(),
-        row.account.to_string(),
-        harmless(&row.name),
-        harmless(&row.unit),
-        row.control.to_string(),
-        harmless(&row.title),
-        row.severity.map_or_else(String::new, |severity| severity.to_string()),
+        row.account.id.to_string(),
+        harmless(&row.account.name),
+        harmless(&row.account.unit),
+        row.control.id.to_string(),
+        harmless(&row.control.title),
+        row.control.severity.map_or_else(String::new, |severity| severity.to_string()),
         row.status.as_str().to_owned(),
         row.failed.to_string(),
         row.passed.to_string(),
         row.suppressed.to_string(),
-        row.clauses.join("; "),
+        row.control.clauses.join("; "),
     ]
 }
 

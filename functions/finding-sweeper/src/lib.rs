@@ -13,8 +13,8 @@ mod notices;
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use redress_aws::{Annotation, Channels, Clock, DynamoLedger, Hub, Ledger, Listed, PolicyFile, Queue, Result, SecurityHub, SystemClock};
-use redress_lambda::{Env, EnvError, Function, Message};
-use redress_model::{AccountId, Arn, Digest, Job, Modes, Workflow, job::FindingKey};
+use redress_lambda::{Env, EnvError, Function, Message, Topic};
+use redress_model::{Digest, Job, Modes, Workflow, job::FindingKey};
 use tracing::{error, info};
 
 /// The function with its collaborators.
@@ -39,15 +39,14 @@ impl FindingSweeper {
     /// # Errors
     /// When a variable is missing or wrong.
     pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
-        let topic = env.text("REDRESS_TOPIC_ARN")?;
-        let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
-        let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
+        let topic: Topic = env.parsed("REDRESS_TOPIC_ARN")?;
+        let owner = topic.account;
         let key = env.optional("REDRESS_POLICY_KEY").unwrap_or_default();
         Ok(Self {
             ledger: DynamoLedger::new(sdk, env.text("REDRESS_LEDGER_TABLE")?),
             hub: SecurityHub::new(sdk),
             jobs: Queue::new(sdk, env.text("REDRESS_JOBS_QUEUE_URL")?),
-            post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
+            post: Channels::new(sdk, topic.arn, env.optional("REDRESS_WEBHOOK_PARAMETER")),
             policy: PolicyFile::new(sdk, env.text("REDRESS_POLICY_BUCKET")?, key, owner, Modes::default()),
             clock: SystemClock,
             false_success_after: SignedDuration::from_hours(env.parsed("REDRESS_FALSE_SUCCESS_HOURS")?),

@@ -1,7 +1,7 @@
 //! The books of incidents: the record and its evidence in the reports' bucket, and what leads to them in the ledger's table.
 
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Kind, Marks, Reports, Result, Sightings};
+use redress_aws::{Marks, Reports, Result, Sightings};
 use redress_incidents::{Deed, Evidence, Incident};
 use redress_model::Digest;
 
@@ -35,11 +35,7 @@ impl Books {
     }
 
     pub(crate) async fn read(&self, incident: &str) -> Result<Option<Incident>> {
-        // Who may not list a bucket is denied what is not there.
-        match self.reports.read(&format!("{}/incident.json", folder(incident))).await {
-            Err(error) if error.kind == Kind::Denied => Ok(None),
-            read => read,
-        }
+        self.reports.read(&format!("{}/incident.json", folder(incident))).await
     }
 
     async fn latest(&self, marks: &Marks) -> Result<Option<Incident>> {

@@ -19,8 +19,8 @@ use redress_aws::{
 use redress_incidents::{
     ActorKind, Deed, Habits, Incident, Kind as DeedKind, NoDeed, Policy, Response, Score, State, ThreatLists, respond, score,
 };
-use redress_lambda::{Env, EnvError, Function, Measure, Message, measure};
-use redress_model::{AccountId, Arn, ControlId, Digest, Intent, Job, Outcome, Record, Request};
+use redress_lambda::{Env, EnvError, Function, Measure, Message, Topic, measure};
+use redress_model::{AccountId, ControlId, Digest, Intent, Job, Outcome, Record, Request};
 use serde_json::{Value as Json, json};
 use tracing::{error, info};
 
@@ -48,10 +48,8 @@ impl IncidentResponder {
     /// # Errors
     /// When a variable is missing or wrong.
     pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
-        let topic = env.text("REDRESS_TOPIC_ARN")?;
-        // The buckets are in the same account as the topic: ours.
-        let owner = Arn::parse(&topic).and_then(|arn| AccountId::try_from(arn.account));
-        let owner = owner.map_err(|error| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why: error.to_string() })?;
+        let topic: Topic = env.parsed("REDRESS_TOPIC_ARN")?;
+        let owner = topic.account;
         let bucket = env.text("REDRESS_POLICY_BUCKET")?;
         let lists = env.optional("REDRESS_THREAT_LISTS").unwrap_or_default();
         let lists = lists.split(',').map(str::trim).filter(|key| !key.is_empty());
@@ -64,7 +62,7 @@ impl IncidentResponder {
             sightings,
             ledger: DynamoLedger::new(sdk, table),
             jobs: Queue::new(sdk, env.text("REDRESS_JOBS_QUEUE_URL")?),
-            post: Channels::new(sdk, topic, env.optional("REDRESS_WEBHOOK_PARAMETER")),
+            post: Channels::new(sdk, topic.arn, env.optional("REDRESS_WEBHOOK_PARAMETER")),
             own_roles: vec![
                 env.text("REDRESS_MEMBER_ROLE_NAME")?,
                 env.text("REDRESS_READER_ROLE_NAME")?,

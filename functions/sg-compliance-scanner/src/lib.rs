@@ -18,8 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use redress_aws::{Channels, Clock, Document, Operator, Org, OrgSettings, Organizations, Queue, Reports, Result, Sightings, SystemClock};
 use redress_controls::security_group_complies::shipped;
 use redress_exposure::Policy;
-use redress_lambda::{Env, EnvError, Function, Message, Metric, count};
-use redress_model::{AccountId, Arn, Partition, Region};
+use redress_lambda::{Env, EnvError, Function, Message, Metric, Topic, count};
+use redress_model::{AccountId, Partition, Region};
 use serde_json::Value as Json;
 use tracing::{error, info};
 
@@ -52,13 +52,7 @@ impl SgComplianceScanner {
     /// When a variable is missing or wrong.
     pub fn new(env: &Env, sdk: &SdkConfig) -> std::result::Result<Self, EnvError> {
         let reader = env.text("REDRESS_READER_ROLE_NAME")?;
-        let topic = env.text("REDRESS_TOPIC_ARN")?;
-        let wrong = |why: String| EnvError::Wrong { name: "REDRESS_TOPIC_ARN", why };
-        // The buckets are in the same account as the topic: ours.
-        let arn = Arn::parse(&topic).map_err(|error| wrong(error.to_string()))?;
-        let owner = AccountId::try_from(arn.account).map_err(|error| wrong(error.to_string()))?;
-        let partition = Partition::try_from(arn.partition).map_err(|error| wrong(error.to_string()))?;
-        let home_region = Region::try_from(arn.region).map_err(|error| wrong(error.to_string()))?;
+        let Topic { arn: topic, account: owner, partition, region: home_region } = env.parsed("REDRESS_TOPIC_ARN")?;
         let bucket = env.text("REDRESS_POLICY_BUCKET")?;
         let policy = env.optional("REDRESS_SG_POLICY_KEY").map(|key| Document::new(sdk, bucket, key, owner.clone()));
         let regions = env.optional("REDRESS_REGIONS").unwrap_or_default();

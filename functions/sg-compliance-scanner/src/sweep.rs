@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Accounts, Clock, Error, Kind, Post, Result, Visit};
+use redress_aws::{Accounts, Clock, Error, Post, Result, Visit};
 use redress_exposure::Severity;
 use redress_lambda::{Measure, measure};
 use redress_model::{AccountId, Region};
@@ -200,12 +200,9 @@ impl SgComplianceScanner {
         Ok(json!({}))
     }
 
-    /// The report of a unit; `None` where there is none. Who may not list a bucket is denied what is not there.
+    /// The report of a unit; `None` where there is none.
     async fn report_of(&self, sweep: &str, unit: &Unit) -> Result<Option<Report>> {
-        match self.reports.read(&unit_key(sweep, unit)).await {
-            Err(error) if error.kind == Kind::Denied => Ok(None),
-            report => report,
-        }
+        self.reports.read(&unit_key(sweep, unit)).await
     }
 
     /// People hear once of all that is critical and was not known.

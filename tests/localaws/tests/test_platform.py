@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Credentials, Local, eventually
+from roles import session
 from test_identity import refusal
 
 
@@ -237,3 +238,16 @@ def test_the_organization_is_read_by_whom_its_policy_lets(local: Local, function
     with pytest.raises(ClientError) as caught:
         organizations.create_organizational_unit(ParentId="r-1", Name="x")
     assert "organizations:CreateOrganizationalUnit" in refusal(caught)[1]
+
+
+def test_who_may_not_list_a_bucket_is_denied_what_is_not_there(local: Local) -> None:
+    bucket = f"hidden-{local.admin}"
+    local.client("s3", local.admin).create_bucket(Bucket=bucket)
+    read = {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    list_ = {"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    readers = {"blind": ([read], "AccessDenied"), "seeing": ([read, list_], "NoSuchKey")}
+    for name, (statements, expected) in readers.items():
+        reader = local.client("s3", session(local, local.admin, *statements, name=name))
+        with pytest.raises(ClientError) as caught:
+            reader.get_object(Bucket=bucket, Key="report.json")
+        assert refusal(caught)[0] == expected

@@ -309,8 +309,8 @@ impl Setting for InstanceIsolation {
         Ok(Some((Isolation { groups, scaling, marked }, IsolationFacts { managed })))
     }
 
-    /// What may be refused comes before what is changed, and what cannot be taken back for certain comes last: on the way out of an Auto Scaling
-    /// group it is the leaving, on the way back nothing, as a group that is full refuses at once.
+    /// What may be refused comes before what is changed: groups are made or looked at first, and joining an Auto Scaling group comes before the
+    /// interfaces. Leaving one comes last, as it may not take the instance back.
     async fn put(&self, account: &Account, from: &Isolation, to: &Isolation) -> Result<()> {
         let client = account.client(gated!(aws_sdk_ec2));
         let gone = || Error::new(Kind::Conflict, DESCRIBE, "the instance is gone");

@@ -21,7 +21,7 @@ pub use estate::{Drift, Groups, Matrix, ServiceLine, UnitLine};
 pub use iam::{Fact, Iam};
 pub(crate) use incidents::INCIDENT_DAYS;
 pub use incidents::Incidents;
-pub use posture::{AccountLine, ClauseLine, ControlLine, Posture, Row, Severities, StandardLine, Status, Tally, UnitPosture};
+pub use posture::{AccountLine, ClauseLine, ControlLine, Posture, Row, Severities, StandardLine, Status, Tally, Told, UnitPosture, Whose};
 pub use remediations::{Day, Remediations};
 pub use trend::{Point, Trend};
 

@@ -1,12 +1,15 @@
 //! How accounts stand against controls, and controls against standards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use redress_model::{AccountId, ControlId, Severity, Standard, clauses};
 use serde::Serialize;
 
 use super::percent;
-use crate::facts::{About, Cell, Facts};
+use crate::facts::{Cell, Facts, Seen};
 
 /// How a control stands in an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,8 +66,22 @@ impl Tally {
                 Status::NotAssessed => tally.not_assessed += 1,
             }
         }
-        tally.rate = percent(tally.passed, tally.assessed());
-        tally
+        tally.rated()
+    }
+
+    /// The tally of several.
+    fn sum<'a>(tallies: impl IntoIterator<Item = &'a Self>) -> Self {
+        let add = |sum: Self, one: &Self| Self {
+            passed: sum.passed + one.passed,
+            failed: sum.failed + one.failed,
+            not_assessed: sum.not_assessed + one.not_assessed,
+            rate: None,
+        };
+        tallies.into_iter().fold(Self::default(), add).rated()
+    }
+
+    fn rated(self) -> Self {
+        Self { rate: percent(self.passed, self.assessed()), ..self }
     }
 
     /// What was assessed.
@@ -97,7 +114,7 @@ impl Severities {
     fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
         let mut all = Self::default();
         for row in rows.into_iter().filter(|row| row.status == Status::Failed) {
-            match row.severity {
+            match row.control.severity {
                 Some(Severity::Critical) => all.critical += 1,
                 Some(Severity::High) => all.high += 1,
                 Some(Severity::Medium) => all.medium += 1,
@@ -109,21 +126,39 @@ impl Severities {
     }
 }
 
-/// A control in an account: a line of the CSV.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// The account.
-    pub account: AccountId,
+/// An account, as its rows share it.
+#[derive(Debug)]
+pub struct Whose {
+    /// Its number.
+    pub id: AccountId,
     /// What people call it.
     pub name: String,
-    /// Its organizational unit.
+    /// Its organizational unit; empty where it is not known.
     pub unit: String,
-    /// The control.
-    pub control: ControlId,
-    /// Its title, where a finding told it.
+}
+
+/// A control, as its rows share it.
+#[derive(Debug)]
+pub struct Told {
+    /// Its id.
+    pub id: ControlId,
+    /// Its title; empty where no finding told it.
     pub title: String,
     /// Its severity, where a finding told it.
     pub severity: Option<Severity>,
+    /// The clauses that it satisfies.
+    pub clauses: Vec<String>,
+    /// The standards that it belongs to: our table says so, or Security Hub does.
+    standards: Vec<Standard>,
+}
+
+/// A control in an account: a line of the CSV. A large organization has hundreds of thousands.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The account.
+    pub account: Arc<Whose>,
+    /// The control.
+    pub control: Arc<Told>,
     /// How it stands.
     pub status: Status,
     /// Resources that fail.
@@ -132,8 +167,6 @@ pub struct Row {
     pub passed: usize,
     /// Findings that people suppressed.
     pub suppressed: usize,
-    /// The clauses that it satisfies.
-    pub clauses: Vec<String>,
 }
 
 /// How accounts stand.
@@ -245,163 +278,146 @@ pub struct ControlLine {
 /// Resources that are named of a control.
 const EXAMPLES: usize = 5;
 
-fn clauses_of(control: &ControlId) -> Vec<String> {
-    clauses::clauses(control.as_str()).iter().map(ToString::to_string).collect()
-}
-
-/// Whether a control belongs to a standard: the table says so, or Security Hub does.
-fn belongs(control: &str, about: Option<&About>, standard: Standard) -> bool {
-    clauses::clauses(control).iter().any(|label| label.standard == standard)
-        || about.is_some_and(|about| about.standards.contains(standard.slug()))
-}
-
 impl Posture {
     pub(super) fn of(facts: &Facts) -> Self {
         let seen = &facts.seen;
-        let inactive: BTreeSet<_> = facts.accounts.iter().filter(|account| account.state.is_some()).map(|account| &account.id).collect();
-        let mut accounts: BTreeMap<&AccountId, (&str, &str)> = seen
-            .cells
-            .keys()
-            .map(|(account, _)| account)
-            .filter(|account| !inactive.contains(account))
-            .map(|account| (account, ("", "")))
-            .collect();
-        let active = facts.accounts.iter().filter(|account| account.state.is_none());
-        accounts.extend(active.map(|account| (&account.id, (account.name.as_str(), account.unit.as_deref().unwrap_or_default()))));
+        let (whose, told) = (whose(facts), told(seen));
+        let cells: BTreeMap<_, _> = seen.cells.iter().map(|((account, control), cell)| ((account, control), cell)).collect();
+        let pairs = || whose.iter().flat_map(|account| told.iter().map(move |control| (account, control)));
+        let judged: Vec<Option<&Cell>> = pairs().map(|(account, control)| cells.get(&(&account.id, &control.id)).copied()).collect();
+        let rows: Vec<Row> = pairs().zip(&judged).map(|((account, control), cell)| row(account, control, *cell)).collect();
+        let of_account = rows.chunks(told.len().max(1));
+        let accounts: Vec<AccountLine> = whose.iter().zip(of_account).map(|(account, rows)| account_line(account, rows)).collect();
+        // Rows stand account by account, and each account has every control.
+        let of_control = |index: usize| rows.iter().skip(index).step_by(told.len().max(1));
+        let tallies: Vec<Tally> = (0..told.len()).map(|index| Tally::of(of_control(index).map(|row| row.status))).collect();
+        let of_controls: BTreeMap<&str, (&Told, Tally)> =
+            told.iter().zip(&tallies).map(|(control, tally)| (control.id.as_str(), (&**control, *tally))).collect();
 
-        let known = clauses::controls().filter(|id| !clauses::clauses(id).is_empty()).filter_map(|id| ControlId::try_from(id).ok());
-        let controls: BTreeSet<ControlId> = known.chain(seen.about.keys().cloned()).collect();
-
-        let row = |account: &AccountId, (name, unit): (&str, &str), control: &ControlId| {
-            let cell = seen.cells.get(&(account.clone(), control.clone()));
-            let about = seen.about.get(control);
-            Row {
-                account: account.clone(),
-                name: name.to_owned(),
-                unit: unit.to_owned(),
-                control: control.clone(),
-                title: about.map(|about| about.title.clone()).unwrap_or_default(),
-                severity: about.and_then(|about| about.severity),
-                status: Status::of(cell),
-                failed: cell.map_or(0, |cell| cell.failed.len()),
-                passed: cell.map_or(0, |cell| cell.passed.len()),
-                suppressed: cell.map_or(0, |cell| cell.suppressed),
-                clauses: clauses_of(control),
-            }
+        let examples = |index: usize| {
+            let cells = judged.iter().skip(index).step_by(told.len().max(1)).flatten();
+            let all: BTreeSet<&String> = cells.flat_map(|cell| &cell.examples).collect();
+            all.into_iter().take(EXAMPLES).cloned().collect()
         };
-        let rows: Vec<Row> = accounts
+        let mut controls: Vec<ControlLine> = told
             .iter()
-            .flat_map(|(account, place)| controls.iter().map(|control| row(account, *place, control)).collect::<Vec<_>>())
-            .collect();
-
-        let mut by_account: BTreeMap<&AccountId, Vec<&Row>> = accounts.keys().map(|account| (*account, Vec::new())).collect();
-        let mut by_unit: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-        let mut by_control: BTreeMap<&ControlId, Vec<&Row>> = controls.iter().map(|control| (control, Vec::new())).collect();
-        for row in &rows {
-            by_account.entry(&row.account).or_default().push(row);
-            by_unit.entry(&row.unit).or_default().push(row);
-            by_control.entry(&row.control).or_default().push(row);
-        }
-        let member_of: BTreeMap<&ControlId, Vec<Standard>> = controls
-            .iter()
-            .map(|control| {
-                let about = seen.about.get(control);
-                (control, Standard::ALL.into_iter().filter(|standard| belongs(control.as_str(), about, *standard)).collect())
+            .zip(&tallies)
+            .enumerate()
+            .map(|(index, (control, tally))| ControlLine {
+                control: control.id.clone(),
+                title: control.title.clone(),
+                severity: control.severity,
+                clauses: control.clauses.clone(),
+                tally: *tally,
+                resources: of_control(index).map(|row| row.failed).sum(),
+                examples: examples(index),
             })
             .collect();
-        let is_of = |row: &Row, standard: Standard| member_of.get(&row.control).is_some_and(|standards| standards.contains(&standard));
-
-        let mut control_lines: Vec<ControlLine> = by_control.iter().map(|(control, rows)| control_line(facts, control, rows)).collect();
-        control_lines.sort_by(|one, other| {
+        controls.sort_by(|one, other| {
             let order = |line: &ControlLine| (std::cmp::Reverse(line.severity), std::cmp::Reverse(line.tally.failed));
             (one.tally.failed == 0, order(one)).cmp(&(other.tally.failed == 0, order(other))).then_with(|| one.control.cmp(&other.control))
         });
-
         Self {
             findings: seen.read,
             left_out: seen.left_out,
             suppressed: rows.iter().map(|row| row.suppressed).sum(),
-            totals: Tally::of(rows.iter().map(|row| row.status)),
+            totals: Tally::sum(&tallies),
             severities: Severities::of(&rows),
-            standards: Standard::ALL
-                .into_iter()
-                .map(|standard| StandardLine {
-                    id: standard.slug(),
-                    title: standard.title(),
-                    is_named: seen.about.values().any(|about| about.standards.contains(standard.slug())),
-                    controls: member_of.values().filter(|standards| standards.contains(&standard)).count(),
-                    tally: Tally::of(rows.iter().filter(|row| is_of(row, standard)).map(|row| row.status)),
-                    clauses: clause_lines(standard, &by_control),
-                })
-                .collect(),
-            units: by_unit
-                .iter()
-                .map(|(unit, rows)| UnitPosture {
-                    unit: (*unit).to_owned(),
-                    accounts: rows.iter().map(|row| &row.account).collect::<BTreeSet<_>>().len(),
-                    tally: Tally::of(rows.iter().map(|row| row.status)),
-                })
-                .collect(),
-            accounts: by_account
-                .iter()
-                .map(|(account, of)| AccountLine {
-                    account: (*account).clone(),
-                    name: accounts.get(account).map(|(name, _)| (*name).to_owned()).unwrap_or_default(),
-                    unit: accounts.get(account).map(|(_, unit)| (*unit).to_owned()).unwrap_or_default(),
-                    tally: Tally::of(of.iter().map(|row| row.status)),
-                    severities: Severities::of(of.iter().copied()),
-                    standards: Standard::ALL
-                        .into_iter()
-                        .map(|standard| {
-                            let tally = Tally::of(of.iter().filter(|row| is_of(row, standard)).map(|row| row.status));
-                            (standard.slug(), tally.rate)
-                        })
-                        .collect(),
-                })
-                .collect(),
-            controls: control_lines,
+            standards: Standard::ALL.into_iter().map(|standard| standard_line(standard, seen, &of_controls)).collect(),
+            units: units(&accounts),
+            accounts,
+            controls,
             rows,
         }
     }
 }
 
-fn control_line(facts: &Facts, control: &ControlId, rows: &[&Row]) -> ControlLine {
-    let about = facts.seen.about.get(control);
-    let cells = rows.iter().filter_map(|row| facts.seen.cells.get(&(row.account.clone(), control.clone())));
-    let examples: BTreeSet<&String> = cells.flat_map(|cell| &cell.examples).collect();
-    ControlLine {
+/// The accounts that are judged: those that are active, and those of findings that nobody knows.
+fn whose(facts: &Facts) -> Vec<Arc<Whose>> {
+    let inactive: BTreeSet<_> = facts.accounts.iter().filter(|account| account.state.is_some()).map(|account| &account.id).collect();
+    let of_findings = facts.seen.cells.keys().map(|(account, _)| account).filter(|account| !inactive.contains(account));
+    let mut all: BTreeMap<&AccountId, (&str, &str)> = of_findings.map(|account| (account, ("", ""))).collect();
+    let active = facts.accounts.iter().filter(|account| account.state.is_none());
+    all.extend(active.map(|account| (&account.id, (account.name.as_str(), account.unit.as_deref().unwrap_or_default()))));
+    all.into_iter().map(|(id, (name, unit))| Arc::new(Whose { id: id.clone(), name: name.into(), unit: unit.into() })).collect()
+}
+
+/// The controls that accounts are judged by: those of our table, and those of findings.
+fn told(seen: &Seen) -> Vec<Arc<Told>> {
+    let known = clauses::controls().filter(|id| !clauses::clauses(id).is_empty()).filter_map(|id| ControlId::try_from(id).ok());
+    let all: BTreeSet<ControlId> = known.chain(seen.about.keys().cloned()).collect();
+    let one = |id: ControlId| {
+        let (about, labels) = (seen.about.get(&id), clauses::clauses(id.as_str()));
+        let belongs = |standard: &Standard| {
+            labels.iter().any(|label| label.standard == *standard) || about.is_some_and(|about| about.standards.contains(standard.slug()))
+        };
+        Arc::new(Told {
+            title: about.map(|about| about.title.clone()).unwrap_or_default(),
+            severity: about.and_then(|about| about.severity),
+            clauses: labels.iter().map(ToString::to_string).collect(),
+            standards: Standard::ALL.into_iter().filter(belongs).collect(),
+            id,
+        })
+    };
+    all.into_iter().map(one).collect()
+}
+
+fn row(account: &Arc<Whose>, control: &Arc<Told>, cell: Option<&Cell>) -> Row {
+    Row {
+        account: account.clone(),
         control: control.clone(),
-        title: about.map(|about| about.title.clone()).unwrap_or_default(),
-        severity: about.and_then(|about| about.severity),
-        clauses: clauses_of(control),
-        tally: Tally::of(rows.iter().map(|row| row.status)),
-        resources: rows.iter().map(|row| row.failed).sum(),
-        examples: examples.into_iter().take(EXAMPLES).cloned().collect(),
+        status: Status::of(cell),
+        failed: cell.map_or(0, |cell| cell.failed.len()),
+        passed: cell.map_or(0, |cell| cell.passed.len()),
+        suppressed: cell.map_or(0, |cell| cell.suppressed),
     }
 }
 
-fn clause_lines(standard: Standard, by_control: &BTreeMap<&ControlId, Vec<&Row>>) -> Vec<ClauseLine> {
-    let mut clauses_of: BTreeMap<Vec<u32>, (&'static str, Vec<&'static str>)> = BTreeMap::new();
+fn account_line(account: &Whose, rows: &[Row]) -> AccountLine {
+    let of = |standard: Standard| Tally::of(rows.iter().filter(|row| row.control.standards.contains(&standard)).map(|row| row.status));
+    AccountLine {
+        account: account.id.clone(),
+        name: account.name.clone(),
+        unit: account.unit.clone(),
+        tally: Tally::of(rows.iter().map(|row| row.status)),
+        severities: Severities::of(rows),
+        standards: Standard::ALL.into_iter().map(|standard| (standard.slug(), of(standard).rate)).collect(),
+    }
+}
+
+fn units(accounts: &[AccountLine]) -> Vec<UnitPosture> {
+    let mut units: BTreeMap<&str, Vec<&Tally>> = BTreeMap::new();
+    for line in accounts {
+        units.entry(&line.unit).or_default().push(&line.tally);
+    }
+    let line = |(unit, of): (&str, Vec<&Tally>)| UnitPosture { unit: unit.to_owned(), accounts: of.len(), tally: Tally::sum(of) };
+    units.into_iter().map(line).collect()
+}
+
+fn standard_line(standard: Standard, seen: &Seen, of_controls: &BTreeMap<&str, (&Told, Tally)>) -> StandardLine {
+    let of: Vec<&Tally> =
+        of_controls.values().filter(|(control, _)| control.standards.contains(&standard)).map(|(_, tally)| tally).collect();
     let mut named: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
     for control in clauses::controls() {
         for label in clauses::clauses(control).iter().filter(|label| label.standard == standard) {
             named.entry(label.clause).or_default().push(control);
         }
     }
-    let numbered = named.keys().all(|clause| numbers(clause).is_some());
-    let line = |clause: &'static str, controls: Vec<&'static str>| {
-        let rows = by_control.iter().filter(|(control, _)| controls.contains(&control.as_str())).flat_map(|(_, rows)| rows);
-        let tally = Tally::of(rows.map(|row| row.status));
+    let line = |(clause, controls): (&'static str, Vec<&'static str>)| {
+        let tally = Tally::sum(controls.iter().filter_map(|control| of_controls.get(control)).map(|(_, tally)| tally));
         ClauseLine { clause, controls, tally }
     };
-    if !numbered {
-        return named.into_iter().map(|(clause, controls)| line(clause, controls)).collect();
+    let mut lines: Vec<ClauseLine> = named.into_iter().map(line).collect();
+    // 1.10 comes after 1.9; what is not made of numbers stays in the order of its letters.
+    lines.sort_by_key(|line| numbers(line.clause));
+    StandardLine {
+        id: standard.slug(),
+        title: standard.title(),
+        is_named: seen.about.values().any(|about| about.standards.contains(standard.slug())),
+        controls: of.len(),
+        tally: Tally::sum(of),
+        clauses: lines,
     }
-    // 1.10 comes after 1.9.
-    for (clause, controls) in named {
-        clauses_of.insert(numbers(clause).unwrap_or_default(), (clause, controls));
-    }
-    clauses_of.into_values().map(|(clause, controls)| line(clause, controls)).collect()
 }
 
 fn numbers(clause: &str) -> Option<Vec<u32>> {
@@ -444,7 +460,7 @@ mod tests {
 
     fn status(verdicts: Vec<Verdict>) -> Status {
         let report = Report::of(&facts(verdicts));
-        let row = report.posture.rows.iter().find(|row| row.account.as_str() == "111122223333" && row.control.as_str() == "S3.1");
+        let row = report.posture.rows.iter().find(|row| row.account.id.as_str() == "111122223333" && row.control.id.as_str() == "S3.1");
         row.unwrap().status
     }
 

@@ -5,6 +5,7 @@
 - A function that ends before its first answer leaves its reason in its log.
 - An SSM parameter of a template without a name is named as CloudFormation does, not as a path.
 - Schedules do not fire by themselves, so that no test is disturbed; the door `schedules` fires them.
+- Who may not list a bucket is denied an object that is not there, as the page on GetObject says.
 - The endpoint speaks plain HTTP, but to policies every request came over TLS: the templates refuse others.
 """
 
@@ -26,6 +27,7 @@ def apply(calls: Calls) -> None:
     _log_why_functions_end()
     _keep_schedules_quiet()
     _name_parameters()
+    _hide_what_may_not_be_listed()
 
 
 def _log_decisions(calls: Calls) -> None:
@@ -112,3 +114,22 @@ def _name_parameters() -> None:
         return create(logical_id, {"Name": name, **properties}, stack)
 
     handlers["create"] = create_named
+
+
+def _hide_what_may_not_be_listed() -> None:
+    from ministack.core import iam_evaluator as evaluator
+    from ministack.core.router import extract_access_key_id
+    from ministack.services import s3
+
+    get = s3._get_object
+
+    def get_object(bucket: str, key: str, headers: dict[str, str], query: Any = None) -> Any:
+        answer = get(bucket, key, headers, query)
+        caller = extract_access_key_id(headers, query or {})
+        if answer[0] != 404 or bucket not in s3._buckets or not caller:
+            return answer
+        if evaluator.enforce(caller, "s3:ListBucket", "s3", "", f"arn:aws:s3:::{bucket}", {}) is None:
+            return answer
+        return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}")
+
+    s3._get_object = get_object
