@@ -1,5 +1,7 @@
 //! The record of an incident, and its evidence as a chain: each piece holds the hash of the one before it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use redress_model::{AccountId, Digest, Intent, Record};
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,9 @@ pub struct Incident {
     pub score: u8,
     /// The ids of its deeds.
     pub deeds: Vec<String>,
+    /// The different actions among them.
+    #[serde(default)]
+    pub actions: BTreeSet<String>,
     /// What was asked for, and what came of it.
     pub responses: Vec<Asked>,
     /// What was left alone, and why.
@@ -74,12 +79,22 @@ pub struct Asked {
     pub outcome: Option<String>,
     /// The run that did it: with it, it can be undone.
     pub run: Option<String>,
-    /// When that was noted.
+    /// When that run ended.
     #[serde(default)]
     pub at: Option<Timestamp>,
     /// All runs that were noted, in order.
     #[serde(default)]
     pub runs: Vec<String>,
+}
+
+impl Asked {
+    fn has_come_to(&self, words: &[&str]) -> bool {
+        self.outcome.as_deref().is_some_and(|outcome| words.contains(&outcome))
+    }
+
+    fn is_settled(&self) -> bool {
+        self.has_come_to(SETTLED)
+    }
 }
 
 /// A moment of the timeline.
@@ -142,6 +157,7 @@ impl Incident {
             state: State::Open,
             score: 0,
             deeds: Vec::new(),
+            actions: BTreeSet::new(),
             responses: Vec::new(),
             left: Vec::new(),
             timeline: Vec::new(),
@@ -160,12 +176,13 @@ impl Incident {
         piece
     }
 
-    /// Adds a deed; nothing where it is known already.
+    /// Adds a deed; nothing where it is known already. People are told of what is worse than before, and of another kind.
     pub fn add(&mut self, deed: &Deed, score: &Score, now: Timestamp) -> bool {
         if self.deeds.contains(&deed.id) {
             return false;
         }
         self.deeds.push(deed.id.clone());
+        self.untold |= self.actions.insert(deed.action.clone()) || score.total > self.score;
         self.score = self.score.max(score.total);
         self.updated = now;
         let why: Vec<String> = score.reasons.iter().map(|reason| format!("{} for {}", reason.points, reason.why)).collect();
@@ -181,27 +198,35 @@ impl Incident {
         self.updated = now;
     }
 
+    /// Notes what is left alone, and why.
+    pub fn leave(&mut self, why: String) {
+        if !self.left.contains(&why) {
+            self.left.push(why);
+            self.untold = true;
+        }
+    }
+
     /// Notes a run about something that was asked for, and says whether that is news.
     ///
     /// Told are all runs about what incidents asked for, those of other incidents and of findings too, and each may come twice, or late. Runs are
     /// in order by their ids. What was settled stays so, unless the run is this incident's own, or a person's yes, or takes back what was done.
     pub fn answered(&mut self, record: &Record, now: Timestamp) -> bool {
         let (word, run) = (record.outcome.word(), record.run.to_string());
-        let is_it = |asked: &&mut Asked| {
+        let is_it = |asked: &Asked| {
             record.controls.iter().any(|control| control.as_str() == asked.response.control)
                 && asked.response.resource.id == record.resource.id
         };
-        let Some(asked) = self.responses.iter_mut().rev().find(is_it) else { return false };
-        if asked.runs.contains(&run) {
+        // Known already, or late; it may be of what was asked for before.
+        if self.responses.iter().filter(|asked| is_it(asked)).flat_map(|asked| &asked.runs).any(|known| *known >= run) {
             return false;
         }
-        let is_late = asked.runs.last().is_some_and(|last| *last > run);
-        let is_settled = asked.outcome.as_deref().is_some_and(|outcome| SETTLED.contains(&outcome));
+        let Some(asked) = self.responses.iter_mut().rev().find(|asked| is_it(asked)) else { return false };
+        let is_settled = asked.is_settled();
         let is_own = record.event == asked.event || record.intent == Intent::Approved;
         let is_taken_back = record.intent == Intent::Undo;
         // A job that comes twice, or that two incidents ask for, finds done what the first did; the first is the one that can be undone.
         let is_done_already = word == "compliant" && asked.outcome.as_deref() == Some("remediated");
-        if is_late || is_done_already || (is_settled && !is_own && !is_taken_back) {
+        if is_done_already || (is_settled && !is_own && !is_taken_back) {
             return false;
         }
         asked.runs.push(run.clone());
@@ -209,7 +234,7 @@ impl Incident {
         if !is_taken_back || word == "undone" {
             asked.outcome = Some(word.to_owned());
             asked.run = Some(run);
-            asked.at = Some(now);
+            asked.at = Some(record.ended);
         }
         let control = &asked.response.control;
         self.timeline.push(Moment { at: now, what: format!("{control}: {}", record.outcome.sentence()) });
@@ -218,20 +243,29 @@ impl Incident {
         true
     }
 
-    /// Whether something is known to have been asked for since before `at`. What was taken back meanwhile is asked for anew.
+    /// Whether something is asked for already, for a deed at `at`. What was settled before the deed, done or taken back, is asked for anew.
     pub fn has_asked(&self, response: &Response, at: Timestamp) -> bool {
-        let is_it = |asked: &&Asked| asked.response.control == response.control && asked.response.resource.id == response.resource.id;
-        let is_over = |asked: &Asked| asked.outcome.as_deref() == Some("undone") && asked.at.is_some_and(|undone| undone < at);
-        self.responses.iter().rev().find(is_it).is_some_and(|asked| !is_over(asked))
+        let is_over = |asked: &Asked| asked.is_settled() && asked.at.is_some_and(|ended| ended < at);
+        self.responses.iter().rev().find(|asked| asked.response.is_about(response)).is_some_and(|asked| !is_over(asked))
+    }
+
+    /// What was asked for last of each control and resource.
+    fn latest(&self) -> Vec<&Asked> {
+        let mut latest: Vec<&Asked> = Vec::new();
+        for asked in self.responses.iter().rev() {
+            if latest.iter().all(|later| !later.response.is_about(&asked.response)) {
+                latest.push(asked);
+            }
+        }
+        latest
     }
 
     /// How it stands, from what came of its responses.
     pub fn settle(&mut self) {
         let before = self.state;
-        let has =
-            |words: &[&str]| self.responses.iter().any(|asked| asked.outcome.as_deref().is_some_and(|outcome| words.contains(&outcome)));
-        let all =
-            |words: &[&str]| self.responses.iter().all(|asked| asked.outcome.as_deref().is_some_and(|outcome| words.contains(&outcome)));
+        let latest = self.latest();
+        let has = |words: &[&str]| latest.iter().any(|asked| asked.has_come_to(words));
+        let all = |words: &[&str]| latest.iter().all(|asked| asked.has_come_to(words));
         self.state = if self.responses.is_empty() {
             State::Open
         } else if has(&["failed", "put-back"]) {
@@ -240,7 +274,7 @@ impl Incident {
             State::AwaitingApproval
         } else if all(&["undone"]) {
             State::Undone
-        } else if all(&["remediated", "compliant", "absent", "undone"]) {
+        } else if all(SETTLED) {
             State::Contained
         } else {
             State::Open
@@ -310,6 +344,7 @@ mod tests {
             (vec![&done, &by_another], State::Contained, 1),
             (vec![&done, &not_undone, &taken_back], State::Undone, 3),
             (vec![&done, &taken_back, &later], State::Undone, 3),
+            (vec![&taken_back, &done], State::Undone, 3),
         ] {
             let mut incident = incident();
             for record in &records {
@@ -331,15 +366,61 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_back_is_asked_for_anew_when_it_happens_again() {
+    fn what_was_settled_is_asked_for_anew_when_it_happens_again() {
         let mut incident = incident();
         let response = incident.responses[0].response.clone();
         let (earlier, later) = (Timestamp::constant(1_700_000_000, 0), Timestamp::constant(1_900_000_000, 0));
-        assert!(incident.has_asked(&response, later));
-        incident.answered(&record(1, "incident-i-1", "automatic", "remediated"), AT);
-        assert!(incident.has_asked(&response, later));
-        incident.answered(&record(2, "undo", "undo", "undone"), AT);
-        assert!(incident.has_asked(&response, earlier) && !incident.has_asked(&response, later));
+        assert!(incident.has_asked(&response, later), "it was not done yet");
+        for (number, event, intent, outcome) in
+            [(1, "incident-i-1", "automatic", "remediated"), (2, "undo", "undo", "undone"), (3, "yes", "approved", "absent")]
+        {
+            incident.answered(&record(number, event, intent, outcome), AT);
+            assert!(incident.has_asked(&response, earlier) && !incident.has_asked(&response, later), "{outcome}");
+        }
+        incident.answered(&record(4, "yes", "approved", "needs-approval"), AT);
+        assert!(incident.has_asked(&response, later), "it waits for a person");
+    }
+
+    #[test]
+    fn what_is_asked_for_again_counts_and_not_what_came_of_it_before() {
+        let mut incident = incident();
+        let done = record(1, "incident-i-1", "automatic", "remediated");
+        incident.answered(&done, AT);
+        incident.ask(incident.responses[0].response.clone(), "incident-i-2".into(), AT);
+        incident.settle();
+        assert_eq!(incident.state, State::Open);
+        assert!(!incident.answered(&done, AT), "that was before");
+        incident.answered(&record(2, "incident-i-2", "automatic", "failed"), AT);
+        assert_eq!(incident.state, State::Failed);
+        incident.ask(incident.responses[0].response.clone(), "incident-i-3".into(), AT);
+        incident.answered(&record(3, "incident-i-3", "automatic", "remediated"), AT);
+        assert_eq!((incident.state, incident.responses.len()), (State::Contained, 3));
+    }
+
+    #[test]
+    fn people_are_told_of_what_is_worse_or_of_another_kind() {
+        let mut incident = incident();
+        let deed = |id: &str, action: &str| {
+            let event = json!({"id": id, "time": AT, "account": "111122223333", "region": "us-east-1", "source": "aws.iam",
+                "detail-type": "AWS API Call via CloudTrail", "detail": {"eventID": id, "eventTime": AT, "eventSource": "iam.amazonaws.com",
+                "eventName": action, "awsRegion": "us-east-1", "recipientAccountId": "111122223333", "sourceIPAddress": "203.0.113.5",
+                "userIdentity": {"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"}}});
+            Deed::parse(&event).unwrap()
+        };
+        let score = |total| Score { total, of_actor: 0, reasons: Vec::new() };
+        let mut is_told = |id: &str, action: &str, total| {
+            incident.untold = false;
+            assert!(incident.add(&deed(id, action), &score(total), AT));
+            incident.untold
+        };
+        assert!(is_told("1", "CreateUser", 50) && !is_told("2", "CreateUser", 50) && is_told("3", "CreateUser", 60));
+        assert!(is_told("4", "DeleteUser", 40) && !is_told("5", "DeleteUser", 60));
+        incident.untold = false;
+        incident.leave("it is protected".into());
+        assert!(incident.untold);
+        incident.untold = false;
+        incident.leave("it is protected".into());
+        assert!(!incident.untold);
     }
 
     #[test]

@@ -20,6 +20,13 @@ pub struct Response {
     pub asks: Option<String>,
 }
 
+impl Response {
+    /// Whether it is the same control of the same resource.
+    pub fn is_about(&self, other: &Self) -> bool {
+        self.control == other.control && self.resource.id == other.resource.id
+    }
+}
+
 /// A user or role is locked down.
 const LOCKED: &str = "Incident.1";
 /// An access key is inactive.

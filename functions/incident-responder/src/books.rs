@@ -81,14 +81,12 @@ impl Books {
         self.reports.write(&format!("{}/incident.json", folder(&incident.id)), incident).await
     }
 
-    /// Keeps what leads to the record: the deeds of its actor that follow are of it.
-    pub(crate) async fn keep_ways(&self, incident: &Incident, who: &str, now: Timestamp) -> Result<()> {
+    /// Keeps what leads to the record: from `deed`, from what has no outcome yet, and from its actor, whose deeds that follow are of it.
+    pub(crate) async fn keep_ways(&self, incident: &Incident, deed: &Deed, who: &str, now: Timestamp) -> Result<()> {
         let marks = Marks::from([(incident.id.clone(), now)]);
         self.sightings.keep(OF_ACTOR, &format!("{} {who}", incident.account), &marks, now).await?;
-        for deed in &incident.deeds {
-            self.sightings.keep(OF_DEED, deed, &marks, now).await?;
-        }
-        for asked in &incident.responses {
+        self.sightings.keep(OF_DEED, &deed.id, &marks, now).await?;
+        for asked in incident.responses.iter().filter(|asked| asked.outcome.is_none()) {
             let place = of_response(&asked.response.control, &asked.response.resource.id);
             self.sightings.keep(&place, &incident.id, &marks, now).await?;
         }

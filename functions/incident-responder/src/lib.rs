@@ -1,8 +1,9 @@
 //! incident-responder: from what somebody did to an incident, and to what is done about it.
 //!
 //! High-risk calls of CloudTrail and findings of GuardDuty are scored by what was done, and by what is known of who did it. From the lower
-//! threshold on an incident is opened: its evidence is kept first, then people are told, then what is to be done goes as jobs to the same queue as
-//! every other remediation, and so through the same guards, backups, verification and undo. This function itself changes nothing in any account.
+//! threshold on an incident is opened: its evidence is kept first, then what is to be done goes as jobs to the same queue as every other
+//! remediation, and so through the same guards, backups, verification and undo; then people are told. This function itself changes nothing in any
+//! account.
 //!
 //! The same event twice is one deed, and the deeds of one actor within the hour are one incident. What opened an incident teaches no habits.
 
@@ -160,7 +161,7 @@ impl IncidentResponder {
         done
     }
 
-    /// Evidence first, then people, then what is to be done.
+    /// Evidence first, then what is to be done, then people.
     async fn respond(&self, deed: &Deed, event: &Json, score: &Score, policy: &Policy, who: &str) -> Result<()> {
         let now = self.clock.now();
         let (mut incident, is_new) = self.books.of(deed, who, now).await?;
@@ -170,17 +171,18 @@ impl IncidentResponder {
             self.books.keep_piece(&incident, &piece).await?;
         }
         let (responses, left) = respond(deed, score, policy, &self.own_roles);
-        let fresh: Vec<Response> = responses.into_iter().filter(|one| !incident.has_asked(one, deed.at)).collect();
+        // What a deed asks for is asked once, also where what came of it has ended before the deed comes again.
+        let fresh: Vec<Response> = responses.into_iter().filter(|one| is_news && !incident.has_asked(one, deed.at)).collect();
         for response in &fresh {
             let event = format!("incident-{}-{}", incident.id, incident.responses.len() + 1);
             let piece = incident.take("response", json!({ "response": response, "event": event }), now);
             self.books.keep_piece(&incident, &piece).await?;
             incident.ask(response.clone(), event, now);
         }
-        incident.left.extend(left.into_iter().filter(|why| !incident.left.contains(why)).collect::<Vec<_>>());
+        left.into_iter().for_each(|why| incident.leave(why));
         incident.settle();
         self.books.keep(&incident).await?;
-        self.books.keep_ways(&incident, who, now).await?;
+        self.books.keep_ways(&incident, deed, who, now).await?;
         // Sent again where this was cut short: the queue and the engine take the same job once.
         for asked in incident.responses.iter().filter(|asked| asked.outcome.is_none()) {
             self.send(&incident, &asked.response, &asked.event).await?;
