@@ -21,7 +21,7 @@ TOP = Path(__file__).resolve().parents[2]
 REPORTS = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")) / "tmp" / "compliance-reporter"
 CHROMIUM = Path(os.environ.get("CHROMIUM", TOP / ".venv" / "chromium"))
 
-NAMES = ("busy", "empty", "harmful")
+NAMES = ("busy", "empty", "unread", "harmful")
 WIDTHS = (390, 1280)
 SCHEMES = ("light", "dark")
 PICTURE = 1800
@@ -127,6 +127,8 @@ def report(name: str) -> Any:
 
 def find(document: Any, pointer: str) -> Any:
     for step in pointer.split("/")[1:]:
+        if document is None:  # A part that could not be read.
+            return None
         key = step.replace("~1", "/").replace("~0", "~")
         document = document[int(key)] if isinstance(document, list) else document[key]
     return document

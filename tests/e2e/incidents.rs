@@ -303,6 +303,19 @@ async fn stopped_trail() {
     eventually("the trail that records again", async || is_logging().await.then_some(())).await;
     let incident = in_state(&INCIDENTS, &place, ":root", State::Contained).await;
     assert!(incident.left.iter().any(|why| why.contains("root")), "root is told and not contained: {:?}", incident.left);
+    // And again, though the incident is contained.
+    trail.stop_logging().name("main").send().await.unwrap();
+    eventually("the trail that records once more", async || is_logging().await.then_some(())).await;
+    let again = eventually("the incident that is contained once more", async || {
+        of_actor(&INCIDENTS, &place, ":root")
+            .await
+            .into_iter()
+            .next()
+            .filter(|again| again.state == State::Contained && !again.untold)
+            .filter(|again| again.responses.iter().filter(|asked| asked.response.control == "CloudTrail.1").count() == 2)
+    })
+    .await;
+    assert_eq!(again.id, incident.id);
 }
 
 async fn asked() {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Mutex, PoisonError},
 };
 
@@ -31,8 +32,22 @@ pub trait Places: Send + Sync {
 #[derive(Debug)]
 pub struct Organizations {
     client: Client,
-    names: Mutex<HashMap<AccountId, (Timestamp, Named)>>,
-    places: Mutex<HashMap<AccountId, (Timestamp, Place)>>,
+    names: Kept<AccountId, Named>,
+    places: Kept<AccountId, Place>,
+    units: Kept<String, Unit>,
+}
+
+/// A unit, and what it lies in.
+#[derive(Debug, Clone)]
+struct Unit {
+    name: String,
+    parent: Parent,
+}
+
+#[derive(Debug, Clone)]
+enum Parent {
+    Root(String),
+    Unit(String),
 }
 
 #[derive(Debug, Clone)]
@@ -66,19 +81,21 @@ fn read(account: &Account) -> Result<Member> {
 /// Organizations nests at most five units; a tree that goes on is none.
 const DEPTH: usize = 8;
 
-fn fresh<T: Clone>(kept: &Mutex<HashMap<AccountId, (Timestamp, T)>>, account: &AccountId, now: Timestamp) -> Option<T> {
+type Kept<K, V> = Mutex<HashMap<K, (Timestamp, V)>>;
+
+fn fresh<K: Eq + Hash, V: Clone>(kept: &Kept<K, V>, key: &K, now: Timestamp) -> Option<V> {
     let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.get(account).filter(|(at, _)| now.duration_since(*at) < FRESH).map(|(_, value)| value.clone())
+    kept.get(key).filter(|(at, _)| now.duration_since(*at) < FRESH).map(|(_, value)| value.clone())
 }
 
-fn keep<T>(kept: &Mutex<HashMap<AccountId, (Timestamp, T)>>, account: &AccountId, now: Timestamp, value: T) {
-    kept.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), (now, value));
+fn keep<K: Eq + Hash + Clone, V>(kept: &Kept<K, V>, key: &K, now: Timestamp, value: V) {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), (now, value));
 }
 
 impl Organizations {
     /// The organization, as the account of `sdk` sees it.
     pub fn new(sdk: &SdkConfig) -> Self {
-        Self { client: Client::new(sdk), names: Mutex::default(), places: Mutex::default() }
+        Self { client: Client::new(sdk), names: Mutex::default(), places: Mutex::default(), units: Mutex::default() }
     }
 
     async fn named(&self, account: &AccountId, now: Timestamp) -> Result<Named> {
@@ -144,25 +161,58 @@ impl Organizations {
             return Ok(place);
         }
         let Named { organization, name } = self.named(account, now).await?;
-        let mut place = Place { organization, name, root: String::new(), ous: Vec::new() };
-        let mut child = account.to_string();
-        for _ in 0..DEPTH {
-            const ACTION: &str = "organizations:ListParents";
-            let answer = self.client.list_parents().child_id(&child).send().await.called(ACTION)?;
-            let parent = answer.parents().first().ok_or_else(|| Error::malformed(ACTION, format!("{child} has no parent")))?;
-            let id = parent.id().unwrap_or_default().to_owned();
-            if parent.r#type() == Some(&ParentType::Root) {
-                place.root = id;
-                break;
-            }
-            let call = self.client.describe_organizational_unit().organizational_unit_id(&id);
-            let unit = call.send().await.called("organizations:DescribeOrganizationalUnit")?.organizational_unit;
-            let name = unit.and_then(|unit| unit.name).unwrap_or_default();
-            place.ous.insert(0, Ou { id: id.clone(), name });
-            child = id;
-        }
+        let (root, ous) = self.above(account, None).await?;
+        let place = Place { organization, name, root, ous };
         keep(&self.places, account, now, place.clone());
         Ok(place)
+    }
+
+    /// The path of the unit that an account is in, with units that are a quarter of an hour old at most: for who asks about many accounts.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn unit(&self, account: &AccountId, now: Timestamp) -> Result<String> {
+        let (root, ous) = self.above(account, Some(now)).await?;
+        Ok(Place { organization: String::new(), name: String::new(), root, ous }.path())
+    }
+
+    /// The root, and the units from it down to an account. With `now`, units are remembered.
+    async fn above(&self, account: &AccountId, now: Option<Timestamp>) -> Result<(String, Vec<Ou>)> {
+        let mut ous = Vec::new();
+        let mut parent = self.parent(account.as_str()).await?;
+        for _ in 0..DEPTH {
+            let id = match parent {
+                Parent::Root(root) => {
+                    ous.reverse();
+                    return Ok((root, ous));
+                }
+                Parent::Unit(id) => id,
+            };
+            let unit = match now.and_then(|now| fresh(&self.units, &id, now)) {
+                Some(unit) => unit,
+                None => self.read_unit(&id).await?,
+            };
+            if let Some(now) = now {
+                keep(&self.units, &id, now, unit.clone());
+            }
+            ous.push(Ou { id, name: unit.name });
+            parent = unit.parent;
+        }
+        Err(Error::malformed("organizations:ListParents", format!("{account} lies deeper than units can")))
+    }
+
+    async fn parent(&self, child: &str) -> Result<Parent> {
+        const ACTION: &str = "organizations:ListParents";
+        let answer = self.client.list_parents().child_id(child).send().await.called(ACTION)?;
+        let parent = answer.parents().first().ok_or_else(|| Error::malformed(ACTION, format!("{child} has no parent")))?;
+        let id = parent.id().unwrap_or_default().to_owned();
+        Ok(if parent.r#type() == Some(&ParentType::Root) { Parent::Root(id) } else { Parent::Unit(id) })
+    }
+
+    async fn read_unit(&self, id: &str) -> Result<Unit> {
+        let call = self.client.describe_organizational_unit().organizational_unit_id(id);
+        let unit = call.send().await.called("organizations:DescribeOrganizationalUnit")?.organizational_unit;
+        Ok(Unit { name: unit.and_then(|unit| unit.name).unwrap_or_default(), parent: self.parent(id).await? })
     }
 }
 

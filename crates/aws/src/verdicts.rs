@@ -67,17 +67,18 @@ impl ControlFindings {
         Self { client: aws_sdk_securityhub::Client::new(sdk) }
     }
 
-    /// The page `token`, or the first one. Security Hub takes three calls a second.
+    /// The page `token`, or the first one, of those that say `standing`. Security Hub takes three calls a second.
     ///
     /// # Errors
     /// When it cannot be asked.
-    pub async fn page(&self, token: Option<String>) -> Result<Verdicts> {
+    pub async fn page(&self, standing: Standing, token: Option<String>) -> Result<Verdicts> {
+        let statuses: &[&str] = match standing {
+            Standing::Passed => &["PASSED"],
+            Standing::Failed => &["FAILED"],
+            Standing::Unknown => &["WARNING", "NOT_AVAILABLE"],
+        };
         let filters = AwsSecurityFindingFilters::builder().record_state(equals("ACTIVE"));
-        // Findings of other products say nothing of compliance.
-        let filters = ["PASSED", "FAILED", "WARNING", "NOT_AVAILABLE"]
-            .into_iter()
-            .fold(filters, |filters, status| filters.compliance_status(equals(status)))
-            .build();
+        let filters = statuses.iter().fold(filters, |filters, status| filters.compliance_status(equals(status))).build();
         let answer = self.client.get_findings().filters(filters).max_results(PAGE).set_next_token(token).send().await.called(GET)?;
         let verdicts: Vec<_> = answer.findings().iter().filter_map(verdict).collect();
         let left_out = answer.findings().len() - verdicts.len();

@@ -20,6 +20,9 @@ const LATEST: &str = "reports/latest.json";
 /// The reporter reads every finding of a large organization in less; it is cut off then.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(16);
 
+/// It is looked for so often.
+const PAUSE: Duration = Duration::from_secs(3);
+
 /// A report, as far as it is shown here.
 #[derive(Debug, Deserialize)]
 struct Shown {
@@ -55,13 +58,12 @@ pub(crate) async fn run(printer: Printer, latest: bool) -> Done {
     let caller = caller(&sdk).await?;
     let deployment = Deployment::find(&sdk).await.map_err(|error| not_deployed(&error))?;
     let reports = Reports::new(&sdk, deployment.reports_bucket.clone(), caller.account);
-    let asked = SystemClock.now();
-    if !latest {
+    let last = read(&reports).await?;
+    let (report, shown) = if latest {
+        last.ok_or_else(|| Failure::new("there is no report yet: redress report asks for one"))?
+    } else {
         ask(&sdk, "Manual Report", &json!({ "requested_by": caller.arn })).await?;
-    }
-    let report = if latest { read(&reports).await? } else { Some(made_since(printer, &reports, asked).await?) };
-    let Some((report, shown)) = report else {
-        return Err(Failure::new("there is no report yet: redress report asks for one"));
+        made_after(printer, &reports, last.map(|(_, shown)| shown.as_of)).await?
     };
     // What could not be read is for somebody to look at.
     let ended = if shown.gaps.is_empty() { Ended::Well } else { Ended::WithSomethingToDo };
@@ -100,14 +102,15 @@ async fn read(reports: &Reports) -> Result<Option<(Json, Shown)>, Failure> {
     report.map(shown).transpose().map_err(|error: serde_json::Error| Failure::new(format!("{LATEST}: {error}")))
 }
 
-async fn made_since(printer: Printer, reports: &Reports, asked: Timestamp) -> Result<(Json, Shown), Failure> {
+/// The report that comes after that of `last`: our clock may be another than the reporter's.
+async fn made_after(printer: Printer, reports: &Reports, last: Option<Timestamp>) -> Result<(Json, Shown), Failure> {
     printer.hint("asked; a large organization takes minutes");
+    let asked = SystemClock.now();
     while SystemClock.now().duration_since(asked) < PATIENCE {
-        // A report says its time to the second.
-        if let Some(made) = read(reports).await?.filter(|(_, shown)| shown.as_of.as_second() >= asked.as_second()) {
+        SystemClock.sleep(PAUSE).await;
+        if let Some(made) = read(reports).await?.filter(|(_, shown)| last.is_none_or(|last| shown.as_of > last)) {
             return Ok(made);
         }
-        SystemClock.sleep(Duration::from_secs(1)).await;
     }
     Err(Failure::new("no report came: see the log of ComplianceReporter and docs/runbooks.md, or the one before with --latest"))
 }

@@ -243,9 +243,10 @@ impl Incident {
         true
     }
 
-    /// Whether something is asked for already, for a deed at `at`. What was settled before the deed, done or taken back, is asked for anew.
+    /// Whether something is asked for already, for a deed at `at`. What was settled before the deed, done or taken back, is asked for anew; in the
+    /// same second, too, since CloudTrail tells no more, and what is good already is left as it is.
     pub fn has_asked(&self, response: &Response, at: Timestamp) -> bool {
-        let is_over = |asked: &Asked| asked.is_settled() && asked.at.is_some_and(|ended| ended < at);
+        let is_over = |asked: &Asked| asked.is_settled() && asked.at.is_some_and(|ended| ended.as_second() <= at.as_second());
         self.responses.iter().rev().find(|asked| asked.response.is_about(response)).is_some_and(|asked| !is_over(asked))
     }
 

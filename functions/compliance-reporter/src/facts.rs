@@ -11,7 +11,7 @@ use redress_model::{AccountId, ControlId, Record, Severity, record::Digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// Everything that a report says, before it is counted. What could not be read is a [`Gap`], and its part is empty.
+/// Everything that a report says, before it is counted. What could not be read is a [`Gap`], and its part is `None` or lacks it.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// When it was gathered.
@@ -21,11 +21,11 @@ pub struct Facts {
     /// What controls say.
     pub seen: Seen,
     /// What Redress did, the earliest first.
-    pub runs: Vec<Run>,
+    pub runs: Option<Vec<Run>>,
     /// What is left as it is for a time.
-    pub exemptions: Vec<Exemption>,
+    pub exemptions: Option<Vec<Exemption>>,
     /// Incidents.
-    pub incidents: Vec<Incident>,
+    pub incidents: Option<Vec<Incident>>,
     /// The latest sweep of security groups.
     pub security_groups: Option<GroupSweep>,
     /// The latest sweep of the baseline.
@@ -301,9 +301,9 @@ pub struct Earlier {
     pub as_of: Timestamp,
     /// Its posture.
     pub posture: EarlierPosture,
-    /// Its incidents.
+    /// Its incidents, where they could be read.
     #[serde(default)]
-    pub incidents: EarlierIncidents,
+    pub incidents: Option<EarlierIncidents>,
 }
 
 /// The posture of an earlier report.
@@ -325,9 +325,8 @@ pub struct EarlierTotals {
 }
 
 /// The incidents of an earlier report.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct EarlierIncidents {
     /// Open ones.
-    #[serde(default)]
     pub open: usize,
 }

@@ -1,11 +1,13 @@
 //! Where the facts come from. A part that cannot be read is told as a gap, and ends nothing.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_types::SdkConfig;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use redress_aws::{Clock, ControlFindings, DynamoLedger, Ledger, List, Listed, Member, Organizations, PolicyFile, Reports, Result};
+use redress_aws::{
+    Clock, ControlFindings, DynamoLedger, Error, Ledger, List, Listed, Member, Organizations, PolicyFile, Reports, Result, Standing,
+};
 use redress_model::{AccountId, Job, Modes, Policy, policy};
 use serde_json::Value as Json;
 
@@ -70,28 +72,22 @@ impl Sources {
         // What is read is not exact to a fraction of a second.
         let as_of = Timestamp::from_second(clock.now().as_second()).unwrap_or_else(|_| clock.now());
         let mut gaps = Gaps::default();
-        let accounts = gaps.part("accounts", self.accounts(as_of).await);
+        let accounts = self.accounts(as_of, &mut gaps).await;
         let policy = self.policy.read(&|_, _| Ok(())).await;
         let (runs, exemptions) = (self.runs(as_of).await, self.exemptions(&policy, as_of).await);
-        let (incidents, earlier) = (self.incidents(as_of).await, self.earlier(as_of).await);
+        let (incidents, earlier) = (self.incidents(as_of, &mut gaps).await, self.earlier(as_of).await);
         let mut facts = Facts {
             as_of,
-            runs: gaps.part("remediations", runs),
-            exemptions: gaps.part("exemptions", exemptions),
-            incidents: gaps.part("incidents", incidents),
+            runs: gaps.part("remediations", runs.map(Some)),
+            exemptions: gaps.part("exemptions", exemptions.map(Some)),
+            incidents: gaps.part("incidents", incidents.map(Some)),
+            accounts: gaps.part("accounts", accounts),
             earlier: gaps.part("trend", earlier),
             security_groups: gaps.part("security groups", self.reports.read("security-groups/latest.json").await),
             baseline: gaps.part("baseline", self.reports.read("baseline/latest.json").await),
             onboarding: gaps.part("onboarding", self.reports.read("onboarding/latest.json").await),
             ..Facts::default()
         };
-        if let Some(accounts) = accounts {
-            let unknown = accounts.iter().filter(|account| account.state.is_none() && account.unit.is_none()).count();
-            if unknown > 0 {
-                gaps.tell("accounts", format!("the organizational unit of {unknown} cannot be told"));
-            }
-            facts.accounts = accounts;
-        }
         if let Some(why) = self.findings(&mut facts.seen, clock, deadline).await {
             gaps.tell("posture", why);
         }
@@ -102,31 +98,48 @@ impl Sources {
         facts
     }
 
-    /// Reads findings page by page, and says why not all were read.
+    /// Reads findings page by page, and says why not all were read. What fails comes first: nothing is said to pass that may fail.
     async fn findings(&self, seen: &mut Seen, clock: &dyn Clock, deadline: Timestamp) -> Option<String> {
-        let mut token = None;
-        loop {
-            let page = match self.findings.page(token).await {
-                Ok(page) => page,
-                Err(error) => return Some(format!("{error}, after {} findings", seen.read)),
-            };
-            seen.leave_out(page.left_out);
-            page.verdicts.into_iter().for_each(|verdict| seen.take(verdict));
-            token = Some(page.next?);
-            if deadline.duration_since(clock.now()) < REST {
-                return Some(format!("time was up after {} findings", seen.read));
+        for standing in [Standing::Failed, Standing::Unknown, Standing::Passed] {
+            let mut token = None;
+            loop {
+                let asked = clock.now();
+                if deadline.duration_since(asked) < REST {
+                    return Some(format!("time was up after {} findings, of which what fails was read first", seen.read));
+                }
+                let page = match self.findings.page(standing, token).await {
+                    Ok(page) => page,
+                    Err(error) => return Some(format!("{error}, after {} findings, of which what fails was read first", seen.read)),
+                };
+                seen.leave_out(page.left_out);
+                page.verdicts.into_iter().for_each(|verdict| seen.take(verdict));
+                let spent = Duration::try_from(clock.now().duration_since(asked)).unwrap_or_default();
+                clock.sleep(PACE.saturating_sub(spent)).await;
+                token = page.next;
+                if token.is_none() {
+                    break;
+                }
             }
-            clock.sleep(PACE).await;
         }
+        None
     }
 
-    async fn accounts(&self, now: Timestamp) -> Result<Option<Vec<Account>>> {
-        let place = |Member { id, name, state }: Member| async move {
-            let place = if state.is_none() { self.organizations.place(&id, now).await.ok() } else { None };
-            Account { unit: place.map(|place| place.path()), id, name, state }
+    async fn accounts(&self, now: Timestamp, gaps: &mut Gaps) -> Result<Vec<Account>> {
+        let place = |member: Member| async move {
+            let unit = if member.state.is_none() { self.organizations.unit(&member.id, now).await.map(Some) } else { Ok(None) };
+            (member, unit)
         };
         let members = self.organizations.members().await?;
-        Ok(Some(stream::iter(members).map(place).buffered(PLACES_AT_ONCE).collect().await))
+        let placed: Vec<_> = stream::iter(members).map(place).buffered(PLACES_AT_ONCE).collect().await;
+        let unplaced = placed.iter().filter_map(|(_, unit)| unit.as_ref().err());
+        gaps.some("accounts", "the organizational unit of", unplaced);
+        let account = |(Member { id, name, state }, unit): (Member, Result<Option<String>>)| Account {
+            unit: unit.unwrap_or_default(),
+            id,
+            name,
+            state,
+        };
+        Ok(placed.into_iter().map(account).collect())
     }
 
     /// Day by day, so that no more than a day's records are in memory.
@@ -146,14 +159,13 @@ impl Sources {
         let listed = self.ledger.due(List::Exemptions, now + AHEAD).await?;
         let recorded: Vec<_> = listed.iter().filter(|item| !item.key.starts_with(OF_POLICY)).filter_map(on_record).collect();
         // What an exemption of the policy left as it is stands on record too.
-        let is_known =
-            |one: &Exemption| all.iter().any(|other| one.reason.contains(&format!("({}, allowed by {})", other.reason, other.approved_by)));
-        let recorded: Vec<_> = recorded.into_iter().filter(|one| !is_known(one)).collect();
+        let is_known = |one: &Exemption| all.iter().any(|other| one.reason.contains(&policy::grounds(&other.reason, &other.approved_by)));
+        let recorded: Vec<_> = latest(recorded.into_iter().filter(|one| !is_known(one))).collect();
         all.extend(recorded);
         Ok(all)
     }
 
-    async fn incidents(&self, now: Timestamp) -> Result<Vec<Incident>> {
+    async fn incidents(&self, now: Timestamp, gaps: &mut Gaps) -> Result<Vec<Incident>> {
         let since = day(now - SignedDuration::from_hours(24 * INCIDENT_DAYS));
         let mut all = Vec::new();
         for folder in self.reports.folders("incidents/").await? {
@@ -163,12 +175,12 @@ impl Sources {
             }
             let read = |one: String| async move {
                 let record = self.reports.read::<Json>(&format!("{one}incident.json")).await?;
-                Ok::<_, redress_aws::Error>(Incident::of(day, last_part(&one), &record.unwrap_or_default()))
+                Ok::<_, Error>(Incident::of(day, last_part(&one), &record.unwrap_or_default()))
             };
-            let incidents = stream::iter(self.reports.folders(&folder).await?).map(read).buffered(AT_ONCE);
-            all.extend(incidents.try_collect::<Vec<_>>().await?);
+            all.extend(stream::iter(self.reports.folders(&folder).await?).map(read).buffered(AT_ONCE).collect::<Vec<_>>().await);
         }
-        Ok(all)
+        gaps.some("incidents", "the record of", all.iter().filter_map(|one| one.as_ref().err()));
+        Ok(all.into_iter().flatten().collect())
     }
 
     async fn earlier(&self, now: Timestamp) -> Result<Vec<Earlier>> {
@@ -196,12 +208,32 @@ impl Gaps {
         self.0.push(Gap { part, why });
     }
 
+    /// Tells that some of what a part is made of could not be read, how many and the first reason.
+    fn some<'a>(&mut self, part: &'static str, what: &str, errors: impl Iterator<Item = &'a Error>) {
+        let errors: Vec<_> = errors.collect();
+        if let Some(first) = errors.first() {
+            self.tell(part, format!("{what} {} could not be read: {first}", errors.len()));
+        }
+    }
+
     fn part<T: Default>(&mut self, part: &'static str, read: Result<T>) -> T {
         read.unwrap_or_else(|error| {
             self.tell(part, error.to_string());
             T::default()
         })
     }
+}
+
+/// An exemption stands on record once for each finding, and again when it is renewed: of each what ends last.
+fn latest(recorded: impl Iterator<Item = Exemption>) -> impl Iterator<Item = Exemption> {
+    let mut latest: BTreeMap<(Vec<String>, String), Exemption> = BTreeMap::new();
+    for one in recorded {
+        let key = (one.controls.clone(), one.scope.clone());
+        if latest.get(&key).is_none_or(|known| known.until < one.until) {
+            latest.insert(key, one);
+        }
+    }
+    latest.into_values()
 }
 
 fn of_policy(line: u64, exemption: &policy::Exemption) -> Exemption {
@@ -264,5 +296,7 @@ mod tests {
         let read = on_record(&item).unwrap();
         assert_eq!((read.scope.as_str(), read.reason.as_str()), ("arn:aws:s3:::b in 111122223333", "exempt until then"));
         assert_eq!(on_record(&Listed { body: "{}".into(), ..item }), None);
+        let later = Exemption { until: Timestamp::MAX, ..read.clone() };
+        assert_eq!(latest([later.clone(), read].into_iter()).collect::<Vec<_>>(), [later], "renewed, and of two findings");
     }
 }

@@ -18,7 +18,7 @@ use gather::{Names, Sources};
 use jiff::Timestamp;
 use redress_aws::{Channels, Clock, Error, LONGEST_LINK, Post, Result, SystemClock};
 use redress_lambda::{Env, EnvError, Function, Message, Topic};
-use report::Report;
+use report::{Incidents, Remediations, Report};
 use serde_json::{Value as Json, json};
 use tracing::{error, info};
 
@@ -81,6 +81,9 @@ impl ComplianceReporter {
     }
 }
 
+/// What is said of what could not be read.
+const UNREAD: &str = "could not be read";
+
 /// What people are told.
 fn letter(report: &Report, link: &str, place: &str) -> (String, String) {
     let Report { posture, incidents, iam, remediations, exemptions, trend, gaps, .. } = report;
@@ -89,7 +92,10 @@ fn letter(report: &Report, link: &str, place: &str) -> (String, String) {
         (Some(change), Some(since)) => format!(" ({change:+.1} since {since})"),
         _ => String::new(),
     };
-    let fact = |key| iam.fact(key).and_then(|fact| fact.failing).map_or("not assessed".into(), |count| count.to_string());
+    let or = |count: Option<usize>, word: &str| count.map_or_else(|| word.to_owned(), |count| count.to_string());
+    let fact = |key| or(iam.fact(key).and_then(|fact| fact.failing), "not assessed");
+    let incidents = |count: fn(&Incidents) -> usize| or(incidents.as_ref().map(count), UNREAD);
+    let remediations = |count: fn(&Remediations) -> usize| or(remediations.as_ref().map(count), UNREAD);
     let missing: Vec<_> = gaps.iter().map(|gap| format!("not complete  {}: {}\n", gap.part, gap.why)).collect();
     let missing = missing.concat();
     let body = format!(
@@ -101,15 +107,15 @@ fn letter(report: &Report, link: &str, place: &str) -> (String, String) {
         posture.totals.passed,
         posture.totals.failed,
         posture.totals.not_assessed,
-        incidents.open,
-        incidents.by_root,
+        incidents(|all| all.open),
+        incidents(|all| all.by_root),
         fact("users_without_mfa"),
         fact("old_access_keys"),
-        remediations.done,
-        remediations.held,
-        remediations.failed,
-        remediations.waiting,
-        exemptions.ending,
+        remediations(|all| all.done),
+        remediations(|all| all.held),
+        remediations(|all| all.failed),
+        remediations(|all| all.waiting),
+        or(exemptions.as_ref().map(|all| all.ending), UNREAD),
     );
     (format!("Redress: report of {}: {rate}{change}", report.day), body)
 }
@@ -138,7 +144,7 @@ mod tests {
         let report = Report::of(&Facts { as_of: "2026-11-21T12:00:00Z".parse().unwrap(), gaps, ..Facts::default() });
         let (subject, body) = letter(&report, "https://link", "s3://bucket/page");
         assert_eq!(subject, "Redress: report of 2026-11-21: nothing was assessed");
-        for part in ["https://link", "s3://bucket/page", "seven days at most", "not assessed", "time was up"] {
+        for part in ["https://link", "s3://bucket/page", "seven days at most", "not assessed", "time was up", "could not be read open"] {
             assert!(body.contains(part), "{part} is missing in\n{body}");
         }
     }

@@ -179,7 +179,9 @@ impl IncidentResponder {
             self.books.keep_piece(&incident, &piece).await?;
             incident.ask(response.clone(), event, now);
         }
-        left.into_iter().for_each(|why| incident.leave(why));
+        for why in left {
+            incident.leave(why);
+        }
         incident.settle();
         self.books.keep(&incident).await?;
         self.books.keep_ways(&incident, deed, who, now).await?;

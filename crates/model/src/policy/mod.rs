@@ -17,7 +17,7 @@ mod window;
 pub use case::{Case, Ou, Place, Tags};
 pub use document::{BlastRadius, Contested, ControlPattern, Document, OwnedByCode, Pattern, Rule, Scope, TagValues};
 pub use exemption::Exemption;
-pub use terms::{Decided, Exempted, Source, Terms};
+pub use terms::{Decided, Exempted, Source, Terms, grounds};
 pub use window::Window;
 
 use jiff::Timestamp;

@@ -63,8 +63,13 @@ pub struct Exempted {
 
 impl fmt::Display for Exempted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "until {} ({}, allowed by {})", self.until.strftime("%Y-%m-%d %H:%M UTC"), self.reason, self.approved_by)
+        write!(f, "until {} {}", self.until.strftime("%Y-%m-%d %H:%M UTC"), grounds(&self.reason, &self.approved_by))
     }
+}
+
+/// Why there is an exemption, and who allowed it, as it is said wherever an exemption is named.
+pub fn grounds(reason: &str, approved_by: &str) -> String {
+    format!("({reason}, allowed by {approved_by})")
 }
 
 /// What holds for a control on a resource.

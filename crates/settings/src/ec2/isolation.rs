@@ -253,9 +253,11 @@ impl InstanceIsolation {
     }
 }
 
-/// Whether an interface of `from` is connected and cut off in `to`.
-fn is_cut(from: &Isolation, to: &Isolation) -> bool {
-    to.groups.iter().any(|(id, groups)| groups.is_empty() && from.groups.get(id).is_some_and(|was| !was.is_empty()))
+/// Whether the volumes are kept as they are: an interface of `from` is connected and cut off in `to`, or the instance becomes part of an
+/// incident, all of whose interfaces may be a service's.
+fn is_kept(from: &Isolation, to: &Isolation) -> bool {
+    (!from.marked && to.marked)
+        || to.groups.iter().any(|(id, groups)| groups.is_empty() && from.groups.get(id).is_some_and(|was| !was.is_empty()))
 }
 
 impl Setting for InstanceIsolation {
@@ -327,7 +329,7 @@ impl Setting for InstanceIsolation {
             return Err(Error::new(Kind::Conflict, DETACH, why));
         }
         let coming = self.coming(account, &client, from, to).await?;
-        if is_cut(from, to) && instance.block_device_mappings().iter().any(|device| device.ebs().is_some()) {
+        if is_kept(from, to) && instance.block_device_mappings().iter().any(|device| device.ebs().is_some()) {
             preserve(account, &client, &self.instance).await?;
         }
         if let Some(group) = joining {
@@ -373,7 +375,7 @@ impl Setting for InstanceIsolation {
         let word = |groups: &BTreeSet<String>| {
             if groups.is_empty() { "cut off".to_owned() } else { groups.iter().cloned().collect::<Vec<_>>().join(", ") }
         };
-        let snapshots = is_cut(from, to).then(|| "+ snapshots of its volumes".to_owned());
+        let snapshots = is_kept(from, to).then(|| "+ snapshots of its volumes".to_owned());
         let interfaces = to.groups.iter().filter_map(|(id, groups)| {
             let was = from.groups.get(id).filter(|was| *was != groups)?;
             Some(format!("interface {id}: {} -> {}", word(was), word(groups)))
@@ -402,6 +404,13 @@ mod tests {
         for state in ["InService", "Standby", "EnteringStandby", "Pending", "Pending:Wait", "Warmed:Stopped"] {
             assert!(is_member(state), "{state}");
         }
+    }
+
+    #[test]
+    fn an_instance_whose_interfaces_are_all_a_service_s_is_kept_as_it_is() {
+        let isolation = |marked| Isolation { groups: BTreeMap::new(), scaling: None, marked };
+        assert_eq!(InstanceIsolation::changes(&isolation(false), &isolation(true))[0], "+ snapshots of its volumes");
+        assert_eq!(InstanceIsolation::changes(&isolation(true), &isolation(false)).len(), 1, "no more of them when it is taken back");
     }
 
     #[test]

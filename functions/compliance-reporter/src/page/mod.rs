@@ -13,7 +13,10 @@ use self::{
     charts::{bar, legend, line, part},
     parts::{baseline, exemptions, iam, incidents, onboarding, remediations, security_groups},
 };
-use crate::report::{AccountLine, ControlLine, Posture, Report, Severities, StandardLine, Tally};
+use crate::{
+    UNREAD,
+    report::{AccountLine, ControlLine, INCIDENT_DAYS, Posture, Report, Severities, StandardLine, Tally, WINDOW_DAYS},
+};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -29,9 +32,9 @@ pub fn html(report: &Report) -> String {
         ("posture", "Posture", posture(&report.posture)),
         ("trend", "Trend", trend(report)),
         ("iam", "Identities", iam(&report.iam)),
-        ("incidents", "Incidents", incidents(&report.incidents)),
-        ("remediations", "Remediations", remediations(&report.remediations)),
-        ("exemptions", "Exemptions", exemptions(&report.exemptions, report.as_of)),
+        ("incidents", "Incidents", or_unread(report.incidents.as_ref(), incidents)),
+        ("remediations", "Remediations", or_unread(report.remediations.as_ref(), remediations)),
+        ("exemptions", "Exemptions", or_unread(report.exemptions.as_ref(), |all| exemptions(all, report.as_of))),
         ("groups", "Security groups", security_groups(report.security_groups.as_ref())),
         ("baseline", "Baseline", baseline(report.baseline.as_ref())),
         ("onboarding", "Onboarding", onboarding(report.onboarding.as_ref())),
@@ -78,8 +81,15 @@ pub fn html(report: &Report) -> String {
     page.into_string()
 }
 
+/// A section, or that what it shows could not be read.
+fn or_unread<T>(part: Option<&T>, shown: impl FnOnce(&T) -> Markup) -> Markup {
+    part.map_or_else(|| html! { p.words { "This " (UNREAD) ": see at the top." } }, shown)
+}
+
 fn tiles(report: &Report) -> Markup {
     let Report { posture, iam, incidents, remediations, trend, exemptions, .. } = report;
+    let incident_days = html! { "in " (INCIDENT_DAYS) " days" };
+    let assessed = |count: usize| (posture.totals.assessed() > 0).then_some(count);
     let index = |key: &str| iam.facts.iter().position(|fact| fact.key == key).unwrap_or_default();
     let fact = |key: &str| {
         let at = format!("/iam/facts/{}/failing", index(key));
@@ -93,17 +103,17 @@ fn tiles(report: &Report) -> Markup {
                     _ => { "no earlier rate" }
                 }
             })))
-            (tile("Failing", figure("/posture/totals/failed", posture.totals.failed), Some(html! {
+            (tile("Failing", assessed(posture.totals.failed).map_or_else(|| html! { span.words { "not assessed" } }, |count| figure("/posture/totals/failed", count)), Some(html! {
                 "of " (grouped(posture.totals.assessed())) " controls in accounts"
             })))
             (tile("Not assessed", figure("/posture/totals/not_assessed", posture.totals.not_assessed), None))
-            (tile("Open incidents", figure("/incidents/open", incidents.open), Some(html! { "in " (incidents.window_days) " days" })))
-            (tile("Incidents by root", figure("/iam/root_uses", iam.root_uses), Some(html! { "in " (incidents.window_days) " days" })))
+            (tile("Open incidents", read("/incidents/open", incidents.as_ref().map(|all| all.open)), Some(incident_days.clone())))
+            (tile("Incidents by root", read("/iam/root_uses", iam.root_uses), Some(incident_days)))
             (tile("Users without second factor", fact("users_without_mfa"), None))
             (tile("Users with old access keys", fact("old_access_keys"), Some(html! { "older than 90 days" })))
-            (tile("Remediated", figure("/remediations/done", remediations.done), Some(html! { "in " (remediations.window_days) " days" })))
-            (tile("Mean time to remediate", duration("/remediations/mean_seconds", remediations.mean_seconds), None))
-            (tile("Exemptions ending", figure("/exemptions/ending", exemptions.ending), Some(html! { "within 30 days" })))
+            (tile("Remediated", read("/remediations/done", remediations.as_ref().map(|all| all.done)), Some(html! { "in " (WINDOW_DAYS) " days" })))
+            (tile("Mean time to remediate", remediations.as_ref().map_or_else(|| unread("/remediations/mean_seconds"), |all| duration("/remediations/mean_seconds", all.mean_seconds)), None))
+            (tile("Exemptions ending", read("/exemptions/ending", exemptions.as_ref().map(|all| all.ending)), Some(html! { "within " (WINDOW_DAYS) " days" })))
         }
     }
 }
@@ -253,7 +263,7 @@ fn controls(posture: &Posture) -> Markup {
     let unseen: Vec<&ControlLine> = posture.controls.iter().filter(|line| line.tally.assessed() == 0).collect();
     html! {
         h3 { "Controls that fail" }
-        @if failing.is_empty() { p.words { "No control fails in any account." } } @else {
+        @if posture.totals.assessed() == 0 { p.words { "Nothing was assessed." } } @else if failing.is_empty() { p.words { "No control fails in any account." } } @else {
             (table("Controls, the most severe first", html! {
                 thead { tr {
                     th scope="col" { "Control" } th scope="col" { "Severity" } th.n scope="col" { "Accounts" } th.n scope="col" { "Resources" }
@@ -344,7 +354,7 @@ fn trend(report: &Report) -> Markup {
                         tr {
                             th.word scope="row" { (point.day) }
                             (tally_cells(&at, &Tally { passed: point.passed, failed: point.failed, not_assessed: point.not_assessed, rate: point.rate }))
-                            td.n { (figure(&format!("{at}/open_incidents"), point.open_incidents)) }
+                            td.n { (read(&format!("{at}/open_incidents"), point.open_incidents)) }
                         }
                     }
                 }
@@ -419,6 +429,15 @@ fn step(key: &str) -> String {
 /// A count that may not be known.
 fn known(at: &str, count: Option<usize>) -> Markup {
     html! { @match count { Some(count) => (figure(at, count)), None => (unknown(at, "not assessed")) } }
+}
+
+/// A count that may not have been read.
+fn read(at: &str, count: Option<usize>) -> Markup {
+    html! { @match count { Some(count) => (figure(at, count)), None => (unread(at)) } }
+}
+
+fn unread(at: &str) -> Markup {
+    unknown(at, UNREAD)
 }
 
 fn rate(at: &str, rate: Option<f64>) -> Markup {

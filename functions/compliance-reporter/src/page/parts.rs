@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::{
     ROWS,
     charts::{bar, columns, legend, part},
-    duration, examples, figure, known, more, rate, step, table, tally_cells, tally_heads, when,
+    duration, examples, figure, known, more, rate, read, step, table, tally_cells, tally_heads, when,
 };
 use crate::{
     facts::Incident,
@@ -16,9 +16,9 @@ use crate::{
 pub(super) fn iam(iam: &Iam) -> Markup {
     html! {
         p {
-            "Incidents by the root user: " strong { (figure("/iam/root_uses", iam.root_uses)) } ". "
-            @if iam.root_uses == 0 { "None is on record; that is no proof that the root user was not used. " }
-            "Roles that acted in incidents: " strong { (figure("/iam/roles_assumed", iam.roles_assumed)) } "."
+            "Incidents by the root user: " strong { (read("/iam/root_uses", iam.root_uses)) } ". "
+            @if iam.root_uses == Some(0) { "None is on record; that is no proof that the root user was not used. " }
+            "Roles that acted in incidents: " strong { (read("/iam/roles_assumed", iam.roles_assumed)) } "."
         }
         (table("What controls say of identities", html! {
             thead { tr { th scope="col" { "What is to be" } th.n scope="col" { "Failing" } th scope="col" { "Counted" } (tally_heads()) th scope="col" { "Some of them" } } }
@@ -154,6 +154,9 @@ pub(super) fn exemptions(all: &Exemptions, now: Timestamp) -> Markup {
     }
 }
 
+/// How looking at an account and region ends that could be looked at.
+const SCANNED: &str = "scanned";
+
 pub(super) fn security_groups(groups: Option<&Groups>) -> Markup {
     let Some(groups) = groups else { return html! { p.words { "No sweep of security groups has ended yet." } } };
     let of = |severity: &str| groups.severities.get(severity).copied().unwrap_or(0);
@@ -178,7 +181,12 @@ pub(super) fn security_groups(groups: Option<&Groups>) -> Markup {
         p { "Accounts and regions: " @for (index, (word, count)) in groups.units.iter().enumerate() {
             @if index > 0 { ", " } (figure(&format!("/security_groups/units/{}", step(word)), *count)) " " (word)
         } "." }
-        @if groups.worst.is_empty() { p.words { "No security group violates the policy." } } @else {
+        @if groups.units.get(SCANNED).is_none_or(|units| *units == 0) {
+            p.words { "No account and region could be looked at." }
+        } @else if groups.worst.is_empty() {
+            p.words { "No security group violates the policy where it was looked." }
+        }
+        @if !groups.worst.is_empty() {
             (table("Accounts and regions with violations", html! {
                 thead { tr { th scope="col" { "Account" } th scope="col" { "Region" } th.n scope="col" { "Violations" } } }
                 tbody {

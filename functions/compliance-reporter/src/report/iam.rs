@@ -6,15 +6,15 @@ use redress_model::ControlId;
 use serde::Serialize;
 
 use super::{Incidents, Posture, Status, Tally};
-use crate::facts::Facts;
+use crate::facts::{Facts, Incident};
 
 /// Identities.
 #[derive(Debug, Clone, Serialize)]
 pub struct Iam {
-    /// Incidents by the root user, in the window of incidents.
-    pub root_uses: usize,
+    /// Incidents by the root user, in the window of incidents; `null` where they could not be read.
+    pub root_uses: Option<usize>,
     /// Different roles whose sessions acted in incidents, in the same window.
-    pub roles_assumed: usize,
+    pub roles_assumed: Option<usize>,
     /// What controls say.
     pub facts: Vec<Fact>,
 }
@@ -61,12 +61,12 @@ const ASKED: &[Asked] = &[
 const EXAMPLES: usize = 20;
 
 impl Iam {
-    pub(super) fn of(facts: &Facts, posture: &Posture, incidents: &Incidents) -> Self {
+    pub(super) fn of(facts: &Facts, posture: &Posture, incidents: Option<&Incidents>) -> Self {
         let is_role = |actor: &&str| actor.contains(":role/") || actor.contains(":assumed-role/");
-        let roles: BTreeSet<&str> = facts.incidents.iter().map(|incident| incident.actor.as_str()).filter(is_role).collect();
+        let roles = |all: &Vec<Incident>| all.iter().map(|one| one.actor.as_str()).filter(is_role).collect::<BTreeSet<_>>().len();
         Self {
-            root_uses: incidents.by_root,
-            roles_assumed: roles.len(),
+            root_uses: incidents.map(|incidents| incidents.by_root),
+            roles_assumed: facts.incidents.as_ref().map(roles),
             facts: ASKED.iter().map(|asked| fact(facts, posture, *asked)).collect(),
         }
     }

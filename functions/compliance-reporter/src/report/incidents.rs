@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::facts::{Facts, Incident};
+use crate::facts::Incident;
 
 /// Days that are looked back on: an incident may stay open for long.
 pub(crate) const INCIDENT_DAYS: i64 = 90;
@@ -16,7 +16,7 @@ pub struct Incidents {
     pub window_days: i64,
     /// Those that were opened in them.
     pub total: usize,
-    /// Those of them that are neither contained nor over.
+    /// Those of them that are neither contained nor undone. Where nothing can be done by itself, that stays so.
     pub open: usize,
     /// Those that were contained.
     pub contained: usize,
@@ -30,24 +30,24 @@ pub struct Incidents {
     pub list: Vec<Incident>,
 }
 
-const OVER: &[&str] = &["closed", "resolved", "dismissed", "undone", "false-positive"];
+const UNDONE: &str = "undone";
 const CONTAINED: &str = "contained";
 const HIGH: u64 = 70;
 /// So many are listed.
 const LISTED: usize = 100;
 
 fn is_open(incident: &Incident) -> bool {
-    incident.state != CONTAINED && !OVER.contains(&incident.state.as_str())
+    ![CONTAINED, UNDONE].contains(&incident.state.as_str())
 }
 
 impl Incidents {
-    pub(super) fn of(facts: &Facts) -> Self {
-        let count = |is: &dyn Fn(&Incident) -> bool| facts.incidents.iter().filter(|incident| is(incident)).count();
+    pub(super) fn of(all: &[Incident]) -> Self {
+        let count = |is: &dyn Fn(&Incident) -> bool| all.iter().filter(|incident| is(incident)).count();
         let mut states = BTreeMap::new();
-        for incident in &facts.incidents {
+        for incident in all {
             *states.entry(incident.state.clone()).or_insert(0) += 1;
         }
-        let mut list = facts.incidents.clone();
+        let mut list = all.to_vec();
         list.sort_by(|one, other| {
             let order = |incident: &Incident| (is_open(incident), incident.score, incident.opened.clone());
             order(other).cmp(&order(one)).then_with(|| one.id.cmp(&other.id))
@@ -55,7 +55,7 @@ impl Incidents {
         list.truncate(LISTED);
         Self {
             window_days: INCIDENT_DAYS,
-            total: facts.incidents.len(),
+            total: all.len(),
             open: count(&is_open),
             contained: count(&|incident| incident.state == CONTAINED),
             high: count(&|incident| incident.score.is_some_and(|score| score >= HIGH)),
@@ -93,8 +93,7 @@ mod tests {
         assert_eq!((one.id.as_str(), one.state.as_str(), one.score, one.deeds, one.by_root), ("i-1", "contained", Some(82), 2, true));
         let bare = Incident::of("2026-11-20", "x", &json!(7));
         assert_eq!((bare.id.as_str(), bare.opened.as_str(), bare.state.as_str(), bare.by_root), ("x", "2026-11-20", "unknown", false));
-        let facts = Facts { incidents: vec![one, bare], ..Facts::default() };
-        let all = Incidents::of(&facts);
+        let all = Incidents::of(&[one, bare]);
         assert_eq!((all.total, all.open, all.contained, all.high, all.by_root), (2, 1, 1, 1, 1), "what is not known to be over is open");
         assert_eq!(all.list.first().unwrap().id, "x", "what is open comes first");
     }

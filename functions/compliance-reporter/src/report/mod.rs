@@ -1,7 +1,8 @@
 //! The report: what was gathered, counted. Pure.
 //!
 //! Its JSON is [`Report`] as it stands, and its keys stay: a key may be added, none changes its meaning or goes. A figure that nobody can know
-//! is `null`, never 0: a rate where nothing was assessed, a mean where nothing was remediated, users without MFA where no control looked.
+//! is `null`, never 0: a rate where nothing was assessed, a mean where nothing was remediated, users without MFA where no control looked,
+//! incidents that could not be read.
 //!
 //! An account passes a control as Security Hub counts it: at least one finding fails, and it fails; else at least one could not be told
 //! (`WARNING`, `NOT_AVAILABLE`), or there is none, and it is not assessed; else it passes. Suppressed findings do not count. The rate is of
@@ -49,12 +50,12 @@ pub struct Report {
     pub posture: Posture,
     /// Identities.
     pub iam: Iam,
-    /// Incidents.
-    pub incidents: Incidents,
-    /// What Redress did.
-    pub remediations: Remediations,
-    /// What is left as it is for a time.
-    pub exemptions: Exemptions,
+    /// Incidents; `null` where they could not be read.
+    pub incidents: Option<Incidents>,
+    /// What Redress did; `null` where that could not be read.
+    pub remediations: Option<Remediations>,
+    /// What is left as it is for a time; `null` where that could not be read.
+    pub exemptions: Option<Exemptions>,
     /// Security groups; `null` where no sweep ended yet.
     pub security_groups: Option<Groups>,
     /// The baseline; `null` where no sweep ended yet.
@@ -86,10 +87,10 @@ pub struct Exemptions {
 }
 
 impl Exemptions {
-    fn of(facts: &Facts) -> Self {
-        let mut list: Vec<_> = facts.exemptions.iter().filter(|exemption| exemption.until > facts.as_of).cloned().collect();
+    fn of(exemptions: &[Exemption], as_of: Timestamp) -> Self {
+        let mut list: Vec<_> = exemptions.iter().filter(|exemption| exemption.until > as_of).cloned().collect();
         list.sort_by(|one, other| (one.until, &one.scope).cmp(&(other.until, &other.scope)));
-        let soon = facts.as_of + SignedDuration::from_hours(WINDOW_DAYS * DAY_HOURS);
+        let soon = as_of + SignedDuration::from_hours(WINDOW_DAYS * DAY_HOURS);
         Self { total: list.len(), ending: list.iter().filter(|exemption| exemption.until <= soon).count(), list }
     }
 }
@@ -98,7 +99,7 @@ impl Report {
     /// The report of what was gathered.
     pub fn of(facts: &Facts) -> Self {
         let posture = Posture::of(facts);
-        let incidents = Incidents::of(facts);
+        let incidents = facts.incidents.as_deref().map(Incidents::of);
         Self {
             version: 1,
             day: day(facts.as_of),
@@ -108,13 +109,13 @@ impl Report {
                 inactive: facts.accounts.iter().filter(|account| account.state.is_some()).count(),
             },
             gaps: facts.gaps.clone(),
-            iam: Iam::of(facts, &posture, &incidents),
-            remediations: Remediations::of(facts),
-            exemptions: Exemptions::of(facts),
+            iam: Iam::of(facts, &posture, incidents.as_ref()),
+            remediations: facts.runs.as_deref().map(|runs| Remediations::of(runs, facts.as_of)),
+            exemptions: facts.exemptions.as_deref().map(|exemptions| Exemptions::of(exemptions, facts.as_of)),
             security_groups: facts.security_groups.as_ref().map(Groups::of),
             baseline: facts.baseline.as_ref().map(Matrix::of),
             onboarding: facts.onboarding.as_ref().map(Matrix::of),
-            trend: Trend::of(facts, &posture, &incidents),
+            trend: Trend::of(facts, &posture, incidents.as_ref()),
             posture,
             incidents,
         }

@@ -7,7 +7,7 @@ use redress_model::ControlId;
 use serde::Serialize;
 
 use super::{DAY_HOURS, WINDOW_DAYS, day};
-use crate::facts::{Facts, Run};
+use crate::facts::Run;
 
 /// What Redress did.
 #[derive(Debug, Clone, Serialize)]
@@ -54,13 +54,12 @@ fn is_failed(run: &Run) -> bool {
 }
 
 impl Remediations {
-    pub(super) fn of(facts: &Facts) -> Self {
-        let runs = &facts.runs;
+    pub(super) fn of(runs: &[Run], as_of: Timestamp) -> Self {
         let count = |is: &dyn Fn(&Run) -> bool| runs.iter().filter(|run| is(run)).count();
         let word = |word: &'static str| count(&|run| run.outcome == word);
         let mut outcomes = BTreeMap::new();
         let mut days: BTreeMap<String, Day> = (0..WINDOW_DAYS)
-            .map(|ago| day(facts.as_of - SignedDuration::from_hours(ago * DAY_HOURS)))
+            .map(|ago| day(as_of - SignedDuration::from_hours(ago * DAY_HOURS)))
             .map(|day| (day.clone(), Day { day, done: 0, failed: 0 }))
             .collect();
         let mut controls: BTreeMap<&ControlId, usize> = BTreeMap::new();
@@ -134,7 +133,7 @@ mod tests {
     }
 
     fn of(runs: Vec<Run>) -> Remediations {
-        Remediations::of(&Facts { runs, as_of: Timestamp::from_second(1_800_010_000).unwrap(), ..Facts::default() })
+        Remediations::of(&runs, Timestamp::from_second(1_800_010_000).unwrap())
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Trend {
     pub since: Option<String>,
     /// Points of the rate since then; `null` where one of them has no rate.
     pub rate_change: Option<f64>,
-    /// Failures more than then.
+    /// Failures more than then; `null` where one of them assessed nothing.
     pub failed_change: Option<i64>,
 }
 
@@ -34,12 +34,12 @@ pub struct Point {
     pub not_assessed: usize,
     /// Per cent of what was assessed.
     pub rate: Option<f64>,
-    /// Open incidents.
-    pub open_incidents: usize,
+    /// Open incidents; `null` where they could not be read.
+    pub open_incidents: Option<usize>,
 }
 
 impl Trend {
-    pub(super) fn of(facts: &Facts, posture: &Posture, incidents: &Incidents) -> Self {
+    pub(super) fn of(facts: &Facts, posture: &Posture, incidents: Option<&Incidents>) -> Self {
         let today = day(facts.as_of);
         let mut points: Vec<Point> = facts.earlier.iter().map(point).filter(|point| point.day < today).collect();
         points.sort_by_key(|point| point.as_of);
@@ -52,10 +52,13 @@ impl Trend {
             failed: totals.failed,
             not_assessed: totals.not_assessed,
             rate: totals.rate,
-            open_incidents: incidents.open,
+            open_incidents: incidents.map(|incidents| incidents.open),
         });
         let change = |before: &Point| Some(((totals.rate? - before.rate?) * 10.0).round() / 10.0);
-        let failed = |before: &Point| Some(i64::try_from(totals.failed).ok()? - i64::try_from(before.failed).ok()?);
+        let failed = |before: &Point| {
+            change(before)?;
+            Some(i64::try_from(totals.failed).ok()? - i64::try_from(before.failed).ok()?)
+        };
         Self {
             points,
             rate_change: before.as_ref().and_then(change),
@@ -74,7 +77,7 @@ fn point(earlier: &Earlier) -> Point {
         failed: totals.failed,
         not_assessed: totals.not_assessed,
         rate: percent(totals.passed, totals.passed + totals.failed),
-        open_incidents: earlier.incidents.open,
+        open_incidents: earlier.incidents.as_ref().map(|incidents| incidents.open),
     }
 }
 
@@ -100,7 +103,11 @@ mod tests {
         let trend = Report::of(&facts).trend;
         assert_eq!(trend.points.iter().map(|point| point.day.as_str()).collect::<Vec<_>>(), ["2026-11-19", "2026-11-20", "2026-11-21"]);
         assert_eq!(trend.points.iter().map(|point| point.rate).collect::<Vec<_>>(), [Some(50.0), Some(75.0), None]);
-        assert_eq!((trend.since.as_deref(), trend.rate_change, trend.failed_change), (Some("2026-11-20"), None, Some(-10)));
+        assert_eq!(
+            (trend.since.as_deref(), trend.rate_change, trend.failed_change),
+            (Some("2026-11-20"), None, None),
+            "nothing is no change"
+        );
     }
 
     #[test]
