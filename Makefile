@@ -21,6 +21,7 @@ demo: build venvs ## The main job, seen: a violation of every control in three a
 
 test: build venvs .venv/infra/.stamp .venv/chromium/.stamp ## Every test
 	$(CARGO) test --workspace --quiet
+	.venv/browser/bin/python -m pytest -q tests/browser
 	.venv/front/bin/python -m pytest -q tests/localaws
 	.venv/infra/bin/python -m pytest -q tests/infra
 

@@ -268,7 +268,7 @@ fn where_nothing_is_known_the_page_says_so_in_words() {
     let report = Report::of(&Facts { as_of: now(), runs, exemptions, incidents, ..Facts::default() });
     let html = write("empty", &report);
     for words in [
-        "Security Hub told of no control",
+        "No finding of a control was read",
         "not assessed",
         "This is the first report",
         "No incident is on record",

@@ -89,7 +89,10 @@ fn or_unread<T>(part: Option<&T>, shown: impl FnOnce(&T) -> Markup) -> Markup {
 fn tiles(report: &Report) -> Markup {
     let Report { posture, iam, incidents, remediations, trend, exemptions, .. } = report;
     let incident_days = html! { "in " (INCIDENT_DAYS) " days" };
-    let assessed = |count: usize| (posture.totals.assessed() > 0).then_some(count);
+    let (failing, of) = match posture.totals.assessed() {
+        0 => (html! { span.words { "not assessed" } }, None),
+        all => (figure("/posture/totals/failed", posture.totals.failed), Some(html! { "of " (grouped(all)) " controls in accounts" })),
+    };
     let index = |key: &str| iam.facts.iter().position(|fact| fact.key == key).unwrap_or_default();
     let fact = |key: &str| {
         let at = format!("/iam/facts/{}/failing", index(key));
@@ -103,9 +106,7 @@ fn tiles(report: &Report) -> Markup {
                     _ => { "no earlier rate" }
                 }
             })))
-            (tile("Failing", assessed(posture.totals.failed).map_or_else(|| html! { span.words { "not assessed" } }, |count| figure("/posture/totals/failed", count)), Some(html! {
-                "of " (grouped(posture.totals.assessed())) " controls in accounts"
-            })))
+            (tile("Failing", failing, of))
             (tile("Not assessed", figure("/posture/totals/not_assessed", posture.totals.not_assessed), None))
             (tile("Open incidents", read("/incidents/open", incidents.as_ref().map(|all| all.open)), Some(incident_days.clone())))
             (tile("Incidents by root", read("/iam/root_uses", iam.root_uses), Some(incident_days)))
@@ -134,7 +135,7 @@ fn posture(posture: &Posture) -> Markup {
     let at = |name: &str| format!("/posture/severities/{name}");
     html! {
         @if posture.findings == 0 {
-            p.words { "Security Hub told of no control: nothing is assessed. Where no account has findings, no standard is switched on or none was checked yet." }
+            p.words { "No finding of a control was read: nothing is assessed. Where no account has findings, no standard is switched on or none was checked yet." }
         }
         h3 { "By standard" }
         ul.legend {
