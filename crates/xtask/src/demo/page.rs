@@ -9,12 +9,12 @@ const STYLE: &str = "
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 p.lead { color: #57606a; margin-top: 0; }
-table { border-collapse: collapse; width: 100%; } td { overflow-wrap: anywhere; } td.w { min-width: 6.5rem; } th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #d0d7de; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; min-width: 44rem; } td { overflow-wrap: anywhere; } td.w { min-width: 6.5rem; } th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #d0d7de; }
 th { color: #57606a; font-weight: 600; } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f6f8fa; padding: .7rem; overflow-x: auto; border-radius: 6px; white-space: pre-wrap; }
 .ok { color: #116329; font-weight: 600; } .bad { color: #b42318; font-weight: 600; }
 details { border-bottom: 1px solid #d0d7de; padding: .5rem 0; } summary { cursor: pointer; }
-.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
 h3 { font-size: .9rem; margin: .6rem 0 .2rem; color: #57606a; }
 ";
 
@@ -24,7 +24,7 @@ pub(super) fn html(evidence: &Evidence) -> String {
     let page: Markup = html! {
         (DOCTYPE)
         html lang="en" {
-            head { meta charset="utf-8"; title { "Redress: evidence" } style { (PreEscaped(STYLE)) } }
+            head { meta charset="utf-8"; meta name="viewport" content="width=device-width, initial-scale=1"; title { "Redress: evidence" } style { (PreEscaped(STYLE)) } }
             body {
                 h1 { "Redress: what was found, changed and verified" }
                 p.lead {
@@ -33,7 +33,7 @@ pub(super) fn html(evidence: &Evidence) -> String {
                     "the functions'. Times are from a finding's import to the first answer on it, all findings at once, on a local AWS; questions were approved \
                      by custom action."
                 }
-                (summary(evidence))
+                div.scroll { (summary(evidence)) }
                 h2 { "Each finding" }
                 @for row in &evidence.rows { (detail(row)) }
                 h2 { "Undone" }
@@ -47,7 +47,7 @@ pub(super) fn html(evidence: &Evidence) -> String {
 fn summary(evidence: &Evidence) -> Markup {
     html! {
         table {
-            thead { tr { th { "control" } th { "resource" } th { "before → after" } th { "outcome" } th { "finding" } th { "ms" } th { "live state" } @if evidence.verdicts.is_some() { th { "Prowler (Account.1: SRA Verify)" } } } }
+            thead { tr { th { "control" } th { "resource" } th { "before -> after" } th { "outcome" } th { "finding" } th { "ms" } th { "live state" } @if evidence.verdicts.is_some() { th { "Prowler (Account.1: SRA Verify)" } } } }
             tbody {
                 @for row in evidence.rows.iter().chain([&evidence.undone]) {
                     tr {
