@@ -9,7 +9,7 @@ const STYLE: &str = "
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 p.lead { color: #57606a; margin-top: 0; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; min-width: 44rem; } td { overflow-wrap: anywhere; } td.w { min-width: 6.5rem; } th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #d0d7de; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; min-width: 64rem; } td { overflow-wrap: anywhere; } td.w { min-width: 6.5rem; } th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #d0d7de; }
 th { color: #57606a; font-weight: 600; } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f6f8fa; padding: .7rem; overflow-x: auto; border-radius: 6px; white-space: pre-wrap; }
 .ok { color: #116329; font-weight: 600; } .bad { color: #b42318; font-weight: 600; }
