@@ -6,7 +6,8 @@ use aws_types::SdkConfig;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use redress_aws::{
-    Clock, ControlFindings, DynamoLedger, Error, Ledger, List, Listed, Member, Organizations, PolicyFile, Reports, Result, Standing,
+    Answer, Clock, ControlFindings, DynamoLedger, Error, Ledger, List, Listed, Member, Organizations, PolicyFile, Reports, Result,
+    Standing, Verdicts,
 };
 use redress_model::{AccountId, Job, Modes, Policy, policy};
 use serde_json::Value as Json;
@@ -88,7 +89,8 @@ impl Sources {
             onboarding: gaps.part("onboarding", self.reports.read("onboarding/latest.json").await),
             ..Facts::default()
         };
-        if let Some(why) = self.findings(&mut facts.seen, clock, deadline).await {
+        let page = |standing, token| -> Answer<'_, Verdicts> { Box::pin(self.findings.page(standing, token)) };
+        if let Some(why) = findings(&page, &mut facts.seen, clock, deadline).await {
             gaps.tell("posture", why);
         }
         if let Some(trouble) = policy.trouble() {
@@ -96,32 +98,6 @@ impl Sources {
         }
         facts.gaps = gaps.0;
         facts
-    }
-
-    /// Reads findings page by page, and says why not all were read. What fails comes first: nothing is said to pass that may fail.
-    async fn findings(&self, seen: &mut Seen, clock: &dyn Clock, deadline: Timestamp) -> Option<String> {
-        for standing in [Standing::Failed, Standing::Unknown, Standing::Passed] {
-            let mut token = None;
-            loop {
-                let asked = clock.now();
-                if deadline.duration_since(asked) < REST {
-                    return Some(format!("time was up after {} findings, of which what fails was read first", seen.read));
-                }
-                let page = match self.findings.page(standing, token).await {
-                    Ok(page) => page,
-                    Err(error) => return Some(format!("{error}, after {} findings, of which what fails was read first", seen.read)),
-                };
-                seen.leave_out(page.left_out);
-                page.verdicts.into_iter().for_each(|verdict| seen.take(verdict));
-                let spent = Duration::try_from(clock.now().duration_since(asked)).unwrap_or_default();
-                clock.sleep(PACE.saturating_sub(spent)).await;
-                token = page.next;
-                if token.is_none() {
-                    break;
-                }
-            }
-        }
-        None
     }
 
     async fn accounts(&self, now: Timestamp, gaps: &mut Gaps) -> Result<Vec<Account>> {
@@ -192,6 +168,35 @@ impl Sources {
         let reports: Vec<Option<Earlier>> = stream::iter(last).map(read).buffered(AT_ONCE).try_collect().await?;
         Ok(reports.into_iter().flatten().collect())
     }
+}
+
+/// Where findings come from: those that say something, page by page.
+type Pages<'a> = &'a (dyn Fn(Standing, Option<String>) -> Answer<'a, Verdicts> + Sync);
+
+/// Reads findings page by page, and says why not all were read. What fails comes first: nothing is said to pass that may fail.
+async fn findings(pages: Pages<'_>, seen: &mut Seen, clock: &dyn Clock, deadline: Timestamp) -> Option<String> {
+    for standing in [Standing::Failed, Standing::Unknown, Standing::Passed] {
+        let mut token = None;
+        loop {
+            let asked = clock.now();
+            if deadline.duration_since(asked) < REST {
+                return Some(format!("time was up after {} findings, of which what fails was read first", seen.read));
+            }
+            let page = match pages(standing, token).await {
+                Ok(page) => page,
+                Err(error) => return Some(format!("{error}, after {} findings, of which what fails was read first", seen.read)),
+            };
+            seen.leave_out(page.left_out);
+            page.verdicts.into_iter().for_each(|verdict| seen.take(verdict));
+            let spent = Duration::try_from(clock.now().duration_since(asked)).unwrap_or_default();
+            clock.sleep(PACE.saturating_sub(spent)).await;
+            token = page.next;
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    None
 }
 
 /// The name of a folder: what stands between its last two slashes.
@@ -273,9 +278,59 @@ fn on_record(item: &Listed) -> Option<Exemption> {
 
 #[cfg(test)]
 mod tests {
+    use redress_aws::{Kind, SystemClock, Verdict};
+    use redress_model::ControlId;
     use serde_json::json;
 
     use super::*;
+
+    /// A page with one finding about a bucket of its own, in a way that everybody passes, fails or cannot be told.
+    fn page(standing: Standing, next: Option<&str>) -> Verdicts {
+        let verdict = Verdict {
+            account: AccountId::try_from("111122223333").unwrap(),
+            control: ControlId::try_from("S3.8").unwrap(),
+            title: String::new(),
+            severity: None,
+            standing,
+            is_suppressed: false,
+            resource: format!("{standing:?} {next:?}"),
+            standards: Vec::new(),
+        };
+        Verdicts { verdicts: vec![verdict], left_out: 1, next: next.map(str::to_owned) }
+    }
+
+    /// What is counted as passed and as failed, and why not all was read, where asking for `refused` fails.
+    async fn read(refused: Option<Standing>, left: SignedDuration) -> (usize, usize, Option<String>) {
+        let pages = |standing: Standing, token: Option<String>| -> Answer<'_, Verdicts> {
+            Box::pin(async move {
+                match (refused == Some(standing), standing, token) {
+                    (true, ..) => Err(Error::new(Kind::Denied, "securityhub:GetFindings", "no")),
+                    (_, Standing::Failed, None) => Ok(page(standing, Some("2"))),
+                    _ => Ok(page(standing, None)),
+                }
+            })
+        };
+        let mut seen = Seen::default();
+        let why = findings(&pages, &mut seen, &SystemClock, SystemClock.now() + REST + left).await;
+        let count = |of: fn(&crate::facts::Cell) -> usize| seen.cells.values().map(of).sum::<usize>();
+        (count(|cell| cell.passed.len()), count(|cell| cell.failed.len()), why)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_said_to_pass_where_what_fails_was_not_read() {
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(read(None, hour).await, (1, 2, None), "all pages of all");
+        for refused in [Standing::Failed, Standing::Unknown] {
+            let (passed, _, why) = read(Some(refused), hour).await;
+            assert!(passed == 0 && why.is_some_and(|why| why.contains("GetFindings denied")), "{refused:?}");
+        }
+        let (passed, failed, why) = read(Some(Standing::Passed), hour).await;
+        assert!((passed, failed) == (0, 2) && why.is_some());
+        // Time for one page, and for none.
+        let (passed, failed, why) = read(None, SignedDuration::from_millis(300)).await;
+        assert!((passed, failed) == (0, 1) && why.is_some_and(|why| why.contains("time was up after 1 findings")));
+        assert_eq!(read(None, SignedDuration::from_secs(-1)).await.1, 0);
+    }
 
     #[test]
     fn an_exemption_of_the_policy_says_where_why_and_until_when() {
